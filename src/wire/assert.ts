@@ -11,10 +11,7 @@ export class AssertionError extends Error {
  * @example
  * assert(index > commit, () => `truncating at ${index}, but ${commit} is committed`);
  */
-export function assert(
-  condition: unknown,
-  message: string | (() => string),
-): asserts condition {
+export function assert(condition: unknown, message: string | (() => string)): asserts condition {
   if (!condition) throw new AssertionError(typeof message === 'function' ? message() : message);
 }
 
