@@ -157,9 +157,13 @@ export interface Statement {
   readonly parameterCount: number;
   /** Name with its prefix (`:a`, `@a`, `$a`, `?5`), or null for a plain `?`. Parameters count from 1. */
   parameterName(index: number): string | null;
-  /** Whether its text mixes plain `?` with numbered ones (`?5`, `$5`). */
   readonly columnCount: number;
   columnNames(): string[];
+  /**
+   * Names of the tables that the statement reads and writes, triggers and foreign key actions included, lower-case;
+   * collected by the authorizer at prepare.
+   */
+  tables(): { readonly read: readonly string[]; readonly written: readonly string[] };
   /** Declared types, null for expressions. */
   columnTypes(): (string | null)[];
   bindNull(index: number): void;
