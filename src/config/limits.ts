@@ -1,0 +1,136 @@
+/**
+ * The limits of one node: every queue, body, socket and deadline by name, with its unit and default. They may differ
+ * from node to node, so none of them may influence a result: what can is a cluster setting (`SETTINGS`).
+ */
+import { QuorliteError } from '../wire/error.ts';
+
+/** One node limit: its default, the range that is accepted and what it bounds. */
+export interface LimitSpec {
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly unit: 'bytes' | 'ms' | 'count' | 'rows' | 'levels';
+  /** What it bounds. */
+  readonly help: string;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** All node limits by name. */
+export const NODE_LIMITS = {
+  maxBodyBytes: bytes(32 * MIB, 'body of one HTTP request or one message of a client'),
+  maxNesting: limit('levels', 32, 4, 1000, 'depth of JSON in a request'),
+  maxPendingWrites: limit('count', 10_000, 1, 1e7, 'writes accepted and not yet answered'),
+  maxPendingBytes: bytes(64 * MIB, 'operations accepted and not yet answered'),
+  maxBatchCommands: limit('count', 4096, 1, 1e6, 'commands joined into one log entry'),
+  maxBatchBytes: bytes(MIB, 'operations joined into one log entry (a larger one goes alone)'),
+  maxPendingReads: limit('count', 10_000, 1, 1e7, 'reads waiting for a leader or an index'),
+  maxConnections: limit('count', 10_000, 1, 1e6, 'open client sockets'),
+  maxStreamRequests: limit('count', 1024, 1, 1e6, 'requests in flight on one client WebSocket'),
+  maxStreamBufferBytes: bytes(4 * MIB, 'answers waiting for one slow client before it is paused'),
+  maxOpenStreams: limit('count', 256, 1, 1e5, 'open row streams, exports and feeds'),
+  readDeadlineMs: ms(10_000, 'engine time of one read'),
+  readSliceMs: ms(20, 'engine time of one slice of a read before others have their turn', 1, 1000),
+  maxReadRows: limit('rows', 100_000, 1, 1e9, 'rows of one answer (a stream has no such limit)'),
+  maxReadBytes: bytes(32 * MIB, 'rows of one answer (a stream has no such limit)'),
+  pinIdleMs: ms(30_000, 'time that an idle reader may hold its snapshot'),
+  pinMs: ms(600_000, 'time that any reader may hold its snapshot'),
+  maxPinBytes: bytes(256 * MIB, 'old pages held by readers; the oldest ends with SNAPSHOT_TOO_OLD'),
+  requestTimeoutMs: ms(10_000, 'wait of a request that names no timeout of its own'),
+  maxRequestTimeoutMs: ms(600_000, 'longest timeout that a request may name'),
+  shutdownMs: ms(10_000, 'draining at shutdown before connections are cut'),
+  handshakeMs: ms(5000, 'proving the secret or the token on a new connection', 100, 60_000),
+  maxHandshakes: limit('count', 256, 1, 1e5, 'connections that have not proved anything yet'),
+  headersMs: ms(10_000, 'receiving the headers of a request', 100, 600_000),
+  pingMs: ms(10_000, 'silence on a client WebSocket before it is pinged'),
+  dialMs: ms(5000, 'connecting to a peer', 100, 60_000),
+  redialMinMs: ms(100, 'first pause before dialling a peer again', 1, 60_000),
+  redialMaxMs: ms(2000, 'longest pause before dialling a peer again', 1, 600_000),
+  maxFrameBytes: bytes(72 * MIB, 'one frame from a peer'),
+  maxControlBytes: bytes(MIB, 'control frames waiting for one peer'),
+  maxBulkBytes: bytes(32 * MIB, 'log entries waiting for one peer'),
+  maxSnapshotBytes: bytes(8 * MIB, 'snapshot chunks waiting for one peer'),
+  snapshotChunkBytes: bytes(256 * KIB, 'one chunk of a snapshot or an export', 4 * KIB, 16 * MIB),
+  maxAppendBytes: bytes(MIB, 'entries in one message to a follower'),
+  maxInflightMessages: limit(
+    'count',
+    256,
+    1,
+    65_536,
+    'messages to a follower not yet acknowledged',
+  ),
+  maxInflightBytes: bytes(16 * MIB, 'entries to a follower not yet acknowledged'),
+  maxUncommittedBytes: bytes(128 * MIB, 'entries proposed and not yet committed'),
+  maxApplyBytes: bytes(16 * MIB, 'committed entries applied before others have their turn'),
+  entryCacheBytes: bytes(32 * MIB, 'recent log entries kept in memory for followers'),
+  maxPageBytes: bytes(
+    1024 * MIB,
+    'database pages in memory, old versions included',
+    MIB,
+    1792 * MIB,
+  ),
+  segmentBytes: bytes(16 * MIB, 'one segment of the log file', MIB, 1024 * MIB),
+  slowSyncMs: ms(200, 'a sync this slow moves syncing off the main thread', 1, 60_000),
+  stuckSyncMs: ms(5000, 'a sync this slow makes a leader give leadership up', 100, 600_000),
+} as const satisfies { readonly [name: string]: LimitSpec };
+
+/** Name of a node limit. */
+export type LimitName = keyof typeof NODE_LIMITS;
+
+/** The values of all node limits. */
+export type NodeLimits = { readonly [N in LimitName]: number };
+
+/** The limits of a node that configures none. */
+export const DEFAULT_LIMITS: NodeLimits = Object.fromEntries(
+  Object.entries(NODE_LIMITS).map(([name, spec]) => [name, spec.default]),
+) as NodeLimits;
+
+/** Whether `name` is a node limit. */
+export function isLimitName(name: string): name is LimitName {
+  return Object.hasOwn(NODE_LIMITS, name);
+}
+
+/** The defaults with `patch` over them. Throws `CONFIG_INVALID` for a name or a value that is not accepted. */
+export function resolveLimits(patch: { readonly [name: string]: number } = {}): NodeLimits {
+  const limits: Record<LimitName, number> = { ...DEFAULT_LIMITS };
+  for (const [name, value] of Object.entries(patch)) {
+    if (!isLimitName(name)) {
+      throw new QuorliteError('CONFIG_INVALID', `limits.${name} is not a limit of a node`);
+    }
+    const problem = limitProblem(name, value);
+    if (problem !== null) throw new QuorliteError('CONFIG_INVALID', `limits.${name} ${problem}`);
+    limits[name] = value;
+  }
+  return limits;
+}
+
+/** Why `value` cannot be the limit `name`, as the end of a sentence, or null when it can. */
+export function limitProblem(name: LimitName, value: number): string | null {
+  const { min, max, unit } = NODE_LIMITS[name];
+  if (Number.isInteger(value) && value >= min && value <= max) return null;
+  return `must be a whole number from ${min} to ${max} (${unit}), not ${value}`;
+}
+
+function limit(
+  unit: LimitSpec['unit'],
+  value: number,
+  min: number,
+  max: number,
+  help: string,
+): LimitSpec {
+  return { default: value, min, max, unit, help };
+}
+
+function bytes(
+  value: number,
+  help: string,
+  min: number = KIB,
+  max: number = 2048 * MIB,
+): LimitSpec {
+  return limit('bytes', value, min, max, help);
+}
+
+function ms(value: number, help: string, min = 1, max = 86_400_000): LimitSpec {
+  return limit('ms', value, min, max, help);
+}
