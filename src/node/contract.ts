@@ -91,6 +91,13 @@ export interface ClusterStatus {
   readonly waiting: string;
 }
 
+/** The part of the status that every answer carries. */
+export interface ClusterSummary {
+  readonly clusterId: string;
+  /** Number of the leader, null when unknown. */
+  readonly leader: number | null;
+}
+
 /** Health with reasons. */
 export interface Health {
   readonly ok: boolean;
@@ -121,6 +128,8 @@ export interface NodeService {
   /** Waits until a leader is known and this node can serve. */
   ready(timeoutMs: number, done: (error: QuorliteError | null) => void): () => void;
   status(): ClusterStatus;
+  /** The same as in `status()`, at no cost: the API asks once per request. Absent: `status()` is asked. */
+  summary?(): ClusterSummary;
   settings(): { readonly [name: string]: number };
   admin(request: AdminRequest, timeoutMs: number, done: Callback<ClusterStatus>): void;
   /** Takes a checkpoint now; answers its index. */
