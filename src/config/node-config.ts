@@ -29,6 +29,8 @@ export interface NodeConfig {
   readonly checkpoint?: { readonly bytes?: number; readonly ms?: number } | undefined;
   readonly limits?: { readonly [name: string]: number } | undefined;
   readonly log?: LogLevel | Logger | undefined;
+  /** How the runtime's own logger writes: `'pretty'` on a terminal, else `'json'`, unless said here. */
+  readonly logFormat?: 'json' | 'pretty' | undefined;
   readonly logStatements?: boolean | undefined;
   readonly slowQueryMs?: number | undefined;
 }
