@@ -17,8 +17,58 @@ export interface LimitSpec {
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
+/** The values of all node limits; `NODE_LIMITS` says what each bounds. */
+export interface NodeLimits {
+  readonly maxBodyBytes: number;
+  readonly maxNesting: number;
+  readonly maxPendingWrites: number;
+  readonly maxPendingBytes: number;
+  readonly maxBatchCommands: number;
+  readonly maxBatchBytes: number;
+  readonly maxPendingReads: number;
+  readonly maxConnections: number;
+  readonly maxStreamRequests: number;
+  readonly maxStreamBufferBytes: number;
+  readonly maxOpenStreams: number;
+  readonly readDeadlineMs: number;
+  readonly readSliceMs: number;
+  readonly maxReadRows: number;
+  readonly maxReadBytes: number;
+  readonly pinIdleMs: number;
+  readonly pinMs: number;
+  readonly maxPinBytes: number;
+  readonly requestTimeoutMs: number;
+  readonly maxRequestTimeoutMs: number;
+  readonly shutdownMs: number;
+  readonly handshakeMs: number;
+  readonly maxHandshakes: number;
+  readonly headersMs: number;
+  readonly pingMs: number;
+  readonly dialMs: number;
+  readonly redialMinMs: number;
+  readonly redialMaxMs: number;
+  readonly maxFrameBytes: number;
+  readonly maxControlBytes: number;
+  readonly maxBulkBytes: number;
+  readonly maxSnapshotBytes: number;
+  readonly snapshotChunkBytes: number;
+  readonly maxAppendBytes: number;
+  readonly maxInflightMessages: number;
+  readonly maxInflightBytes: number;
+  readonly maxUncommittedBytes: number;
+  readonly maxApplyBytes: number;
+  readonly entryCacheBytes: number;
+  readonly maxPageBytes: number;
+  readonly segmentBytes: number;
+  readonly slowSyncMs: number;
+  readonly stuckSyncMs: number;
+}
+
+/** Name of a node limit. */
+export type LimitName = keyof NodeLimits;
+
 /** All node limits by name. */
-export const NODE_LIMITS = {
+export const NODE_LIMITS: { readonly [N in LimitName]: LimitSpec } = {
   maxBodyBytes: bytes(32 * MIB, 'body of one HTTP request or one message of a client'),
   maxNesting: limit('levels', 32, 4, 1000, 'depth of JSON in a request'),
   maxPendingWrites: limit('count', 10_000, 1, 1e7, 'writes accepted and not yet answered'),
@@ -73,13 +123,7 @@ export const NODE_LIMITS = {
   segmentBytes: bytes(16 * MIB, 'one segment of the log file', MIB, 1024 * MIB),
   slowSyncMs: ms(200, 'a sync this slow moves syncing off the main thread', 1, 60_000),
   stuckSyncMs: ms(5000, 'a sync this slow makes a leader give leadership up', 100, 600_000),
-} as const satisfies { readonly [name: string]: LimitSpec };
-
-/** Name of a node limit. */
-export type LimitName = keyof typeof NODE_LIMITS;
-
-/** The values of all node limits. */
-export type NodeLimits = { readonly [N in LimitName]: number };
+};
 
 /** The limits of a node that configures none. */
 export const DEFAULT_LIMITS: NodeLimits = Object.fromEntries(
