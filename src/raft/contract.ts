@@ -100,6 +100,11 @@ export interface Effects {
   snapshots: { to: ReplicaId; index: LogIndex }[];
   /** Set when this replica learned that it was removed. */
   removedAt: LogIndex | null;
+  /**
+   * Set when this recovering replica durably holds the entry that ends its recovery. The caller stores the new boot
+   * id, synced, and then calls `recovered()`.
+   */
+  recoveredAt: LogIndex | null;
 }
 
 /** Why a proposal was not appended; definite: nothing of it can ever take effect. */
@@ -108,6 +113,7 @@ export type ProposeRefusal =
   | 'too-many-uncommitted'
   | 'transferring'
   | 'membership-busy'
+  | 'not-caught-up'
   | 'invalid';
 
 /** What the leader knows of a follower. */
@@ -164,6 +170,11 @@ export interface Raft {
   peerRestarted(peer: ReplicaId, recovering: boolean): void;
   /** This replica is no longer recovering. */
   recovered(): void;
+  /**
+   * A snapshot is being put in place of the log and the state (rules E6, S11). While true this replica does not
+   * campaign, takes no appends and gives out no committed entries; `installed` ends it, or a call with false.
+   */
+  setInstalling(installing: boolean): void;
   /** The log's disk hangs (rule P7): stop leading; do not campaign while true. */
   setStorageStalled(stalled: boolean): void;
   /** Entries [from, to], for tests, the console and the checkpoint floor. */

@@ -42,23 +42,42 @@ export interface Message {
   readonly reject: boolean;
   /** A campaign or request that leadership transfer asked for: overrides the lease (rule P3). */
   readonly force: boolean;
-  /** Rejected append: the follower's own (index, term) with index <= probe and term <= probe term (rule R5). */
+  /**
+   * Rejected append: the follower's own (index, term) with index <= probe and term <= probe term (rule R5).
+   * While a replica recovers: its replies carry the nonce of its boot in `hintTerm` (accepting replies) and heartbeats
+   * answer with the same nonce and, in `hintIndex`, the entry that ends the recovery once it is durable there; 0 before
+   * that entry is known.
+   */
   readonly hintIndex: LogIndex;
   readonly hintTerm: Term;
+  /** Replies: the sender recovers from a lost boot, so its acknowledgement does not count (architecture 4). */
+  readonly recovering: boolean;
   /** Read sequence: heartbeats carry the highest one asked, replies echo it (rule L2). readIndex: the asker's own sequence. */
   readonly read: number;
-  /** Replication session that an append and its reply belong to (rule R8). */
+  /**
+   * Replication session that an append, a heartbeat and their replies belong to (rule R8). A heartbeat of session 0
+   * only tells a commit index: nobody waits for its reply, so there is none.
+   */
   readonly session: number;
   readonly entries: readonly Entry[];
 }
 
 const FLAG_REJECT = 1;
 const FLAG_FORCE = 2;
+const FLAG_RECOVERING = 4;
 
-/** Appends the bytes of `message` to `out`; entries go as they are. */
-export function writeMessage(out: ByteWriter, message: Message): void {
+/** Appends the bytes of `message` to `out`; its entries, which come last, may be left to the caller. */
+export function writeMessage(
+  out: ByteWriter,
+  message: Message,
+  { withEntries = true }: { readonly withEntries?: boolean } = {},
+): void {
   out.u8(message.type);
-  out.u8((message.reject ? FLAG_REJECT : 0) | (message.force ? FLAG_FORCE : 0));
+  out.u8(
+    (message.reject ? FLAG_REJECT : 0) |
+      (message.force ? FLAG_FORCE : 0) |
+      (message.recovering ? FLAG_RECOVERING : 0),
+  );
   out.uint(message.from);
   out.uint(message.to);
   out.uint(message.term);
@@ -70,7 +89,7 @@ export function writeMessage(out: ByteWriter, message: Message): void {
   out.uint(message.read);
   out.uint(message.session);
   out.uint(message.entries.length);
-  for (const entry of message.entries) out.raw(entry.bytes);
+  if (withEntries) for (const entry of message.entries) out.raw(entry.bytes);
 }
 
 /** Reads one message up to the end of `input`; its entries are views of the input, their checksums verified. */
@@ -109,6 +128,7 @@ export function readMessage(input: ByteReader): Message {
     force: (flags & FLAG_FORCE) !== 0,
     hintIndex,
     hintTerm,
+    recovering: (flags & FLAG_RECOVERING) !== 0,
     read,
     session,
     entries,
