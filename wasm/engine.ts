@@ -63,7 +63,7 @@ export interface EngineLimits {
 
 /** One run's allowance. `Infinity` means unlimited. */
 export interface Budget {
-  /** Virtual machine steps, counted in units of `STEP_UNIT` opcodes, plus bytes charged by linear functions. */
+  /** Units of `STEP_UNIT` (1000) virtual machine instructions; linear functions charge one per `CHARGE_BYTES`. */
   readonly steps: number;
   /** Bytes of engine heap above what was in use when the budget was armed. */
   readonly memoryBytes: number;
@@ -144,6 +144,8 @@ export interface Reader extends Connection {
   setDeadline(ms: number): void;
   /** Byte bound for the engine heap of this reader's host; exceeding it fails the statement, not the instance. */
   setMemoryLimit(bytes: number): void;
+  /** The page store's epoch that running statements see, or that the next one would see. */
+  epoch(): number;
 }
 
 /** A compiled statement. After an error it has been reset and can be used again. */

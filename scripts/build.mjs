@@ -1,0 +1,35 @@
+/**
+ * Builds the package: compiles `src` and `wasm` into `dist`, copies the .wasm files beside the code that loads them and
+ * makes the command executable. `--no-check` only strips types (for tests, which have their own type check).
+ */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Flags that reduce compiling to stripping types. */
+const STRIP = ['--noCheck', '--declaration', 'false', '--isolatedDeclarations', 'false'];
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const dist = join(root, 'dist');
+const check = !process.argv.includes('--no-check');
+
+if (check) rmSync(dist, { recursive: true, force: true });
+const require = createRequire(import.meta.url);
+const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
+const flags = ['-p', join(root, 'tsconfig.build.json'), ...(check ? [] : STRIP)];
+const compiled = spawnSync(process.execPath, [tsc, ...flags], { cwd: root, stdio: 'inherit' });
+if (compiled.status !== 0) process.exit(compiled.status ?? 1);
+
+let copied = 0;
+for (const entry of readdirSync(join(root, 'wasm'), { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile() || !entry.name.endsWith('.wasm')) continue;
+  const from = join(entry.parentPath, entry.name);
+  const to = join(dist, relative(root, from));
+  mkdirSync(dirname(to), { recursive: true });
+  copyFileSync(from, to);
+  copied++;
+}
+chmodSync(join(dist, 'src', 'cli', 'main.js'), 0o755);
+process.stdout.write(`built dist (${copied} wasm files)\n`);

@@ -1,0 +1,58 @@
+/** Named limits and units of the SQL engine. What decides results is in `EngineLimits`; these are its defaults. */
+import type { EngineLimits } from './engine.ts';
+
+/** One step of a `Budget` is this many virtual machine instructions of SQLite: the grain of the progress handler. */
+export const STEP_UNIT = 1000;
+
+/** Bytes that a linear function may look at for one step of the budget. */
+export const CHARGE_BYTES = 4096;
+
+/**
+ * Steps by which two runs of one command on equal data may differ: page caches change nothing, but re-prepared
+ * statements and FTS5's own cached statements carry instructions over. Measured in `engine.margin.test.ts`; the hard
+ * limit must be the soft limit plus at least this, and at least `STEP_MARGIN_SHARE` of the soft limit.
+ */
+export const STEP_MARGIN = 1000;
+
+/** The margin grows with the work: this share of the soft limit when that is more than `STEP_MARGIN`. */
+export const STEP_MARGIN_SHARE = 0.25;
+
+/**
+ * Bytes of heap by which two runs of one command on equal data may differ beyond the page cache: look-aside blocks,
+ * compiled statements, the schema, FTS5's caches.
+ */
+export const MEMORY_MARGIN_BASE: number = 8 * 1024 * 1024;
+
+/** Bytes of heap that one page in SQLite's cache takes, its headers included. */
+export const CACHED_PAGE_BYTES = 4608;
+
+/** Default limits: a new cluster starts with these. */
+export const DEFAULT_ENGINE_LIMITS: EngineLimits = {
+  valueBytes: 2 * 1024 * 1024,
+  patternBytes: 256,
+  maxPageCount: 262_144,
+  cachePages: 1000,
+  sqlBytes: 1_000_000,
+};
+
+/** Bytes of heap by which two runs may differ under the default limits; see `memoryMargin`. */
+export const MEMORY_MARGIN: number = memoryMargin(DEFAULT_ENGINE_LIMITS);
+
+/** Bytes of heap by which two runs of one command may differ: a cold cache grows during the command, a warm one not. */
+export function memoryMargin(limits: EngineLimits): number {
+  return MEMORY_MARGIN_BASE + limits.cachePages * CACHED_PAGE_BYTES;
+}
+
+/** The hard step limit of the canonical run that belongs to a soft limit. */
+export function hardStepLimit(soft: number): number {
+  return soft + Math.max(STEP_MARGIN, Math.ceil(soft * STEP_MARGIN_SHARE));
+}
+
+/** Compiled statements that a connection keeps. */
+export const STATEMENT_CACHE_SIZE = 256;
+
+/** Page cache of a reader, in pages: small, since every commit empties it. */
+export const READER_CACHE_PAGES = 64;
+
+/** WebAssembly pages (64 KiB) that an instance may grow to: 2 GiB, the module's own bound. */
+export const INSTANCE_PAGES_MAX = 32_768;

@@ -1,0 +1,24 @@
+/** The control block: words that the trampolines and JavaScript share. `trampolines.wat` has the same list. */
+
+/** Bytes of the control block. */
+export const CONTROL_BYTES = 80;
+
+/** Indexes of 32-bit words, counted from the block's address divided by 4. */
+export const WORD = {
+  armed: 0,
+  remaining: 1,
+  interrupted: 2,
+  ask: 3,
+  heapUsed: 4,
+  heapLimit: 5,
+  heapPeak: 6,
+  heapRefused: 7,
+  heapFailed: 8,
+  epoch: 10,
+  bytes: 12,
+  header: 14,
+  authMask: 18,
+} as const;
+
+/** No heap limit: the largest unsigned word. */
+export const NO_HEAP_LIMIT = -1;

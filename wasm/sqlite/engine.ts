@@ -1,0 +1,76 @@
+/** The default engine: SQLite's own WebAssembly build under our host. */
+import type {
+  Engine,
+  EngineCapabilities,
+  EngineHost,
+  EngineId,
+  EngineLimits,
+  ReaderHost,
+  Writer,
+} from '../engine.ts';
+import type { PageStore } from '../page-store.ts';
+import type { EngineModules } from './instance.ts';
+import { LinkedInstance } from './linked.ts';
+import { type Probed, probeModules } from './probe.ts';
+import { Readers } from './readers.ts';
+import { WriterConnection } from './writer.ts';
+
+/** What the default engine is made of. The modules are compiled by whoever knows the runtime. */
+export interface SqliteEngineOptions extends EngineModules {
+  /** SHA-256 of `sqlite3.wasm`, lower-case hex. */
+  readonly hash: string;
+}
+
+const CAPABILITIES: EngineCapabilities = {
+  stepLimit: true,
+  memoryLimit: true,
+  deadline: true,
+  authorizer: true,
+  errorOffset: true,
+  fts5: true,
+  rtree: true,
+  isolatedReaders: true,
+  pageStore: true,
+};
+
+/**
+ * Makes the default engine from compiled modules.
+ *
+ * @example
+ * const engine = createSqliteEngine({ sqlite, trampolines, hash });
+ * const writer = engine.openWriter(createMemoryPageStore({ maxBytes: 2 ** 30 }), host, DEFAULT_ENGINE_LIMITS);
+ */
+export function createSqliteEngine(options: SqliteEngineOptions): Engine {
+  return new SqliteEngine(options);
+}
+
+class SqliteEngine implements Engine {
+  readonly id: EngineId;
+  readonly capabilities: EngineCapabilities = CAPABILITIES;
+  readonly #modules: EngineModules;
+  readonly #probed: Probed;
+  readonly #writers = new WeakMap<PageStore, WriterConnection>();
+
+  constructor(options: SqliteEngineOptions) {
+    this.#modules = { sqlite: options.sqlite, trampolines: options.trampolines };
+    this.#probed = probeModules(this.#modules);
+    const { version, options: compileOptions } = this.#probed;
+    this.id = { name: 'sqlite', version, hash: options.hash, options: compileOptions };
+  }
+
+  openWriter(store: PageStore, host: EngineHost, limits: EngineLimits): Writer {
+    this.#writers.get(store)?.supersede();
+    store.abort();
+    const linked = new LinkedInstance(this.#modules, store, host, true);
+    const { changesOffset } = this.#probed;
+    const writer = new WriterConnection(linked, store, limits, changesOffset, () => {
+      if (this.#writers.get(store) === writer) this.#writers.delete(store);
+    });
+    this.#writers.set(store, writer);
+    return writer;
+  }
+
+  openReaders(store: PageStore, host: EngineHost, limits: EngineLimits): ReaderHost {
+    return new Readers(new LinkedInstance(this.#modules, store, host, false), limits);
+  }
+}

@@ -1,0 +1,85 @@
+/** From SQLite's result codes to `SqlError`, with the kind that tells the caller what to do next. */
+import { SqlError, type SqlErrorKind } from '../engine.ts';
+import { codeName, SQLITE } from './codes.ts';
+import { WORD } from './control.ts';
+import type { Instance } from './instance.ts';
+import { unitsOfBytes } from './text.ts';
+
+/** Codes after which an instance cannot be trusted: they do not happen over a sound page store. */
+const FATAL: ReadonlySet<number> = new Set([
+  SQLITE.INTERNAL,
+  SQLITE.IOERR,
+  SQLITE.CORRUPT,
+  SQLITE.MISUSE,
+  SQLITE.NOTADB,
+]);
+
+/** Where an error came from, beyond the code. */
+export interface ErrorContext {
+  /** What the authorizer or the text rules refused, if they did. */
+  readonly refusal: string | null;
+  /** What an interrupt means on this connection. */
+  readonly interrupt: 'steps' | 'timeout';
+  /** The statement's text and the UTF-16 offset where it begins, for the error's offset. */
+  readonly sql: string;
+  readonly from: number;
+}
+
+/** Reads the error that a call on `db` has just reported. An error that is fatal ends the instance. */
+export function readError(
+  instance: Instance,
+  db: number,
+  rc: number,
+  context: ErrorContext,
+): SqlError {
+  const extended = instance.x.sqlite3_extended_errcode(db);
+  const code = (extended & 0xff) === (rc & 0xff) ? extended : rc;
+  const text = instance.text(instance.x.sqlite3_errmsg(db)) ?? codeName(code);
+  const kind = kindOf(instance, code, context);
+  const bytes = instance.x.sqlite3_error_offset(db);
+  const offset = bytes < 0 ? -1 : context.from + unitsOfBytes(context.sql, context.from, bytes);
+  if (kind === 'crash') {
+    return instance.crash(new SqlError('crash', code, codeName(code), text, { offset }));
+  }
+  if (kind === 'not-allowed') {
+    const message = context.refusal ?? text;
+    return new SqlError(kind, SQLITE.AUTH, 'SQLITE_AUTH', message, { offset });
+  }
+  return new SqlError(kind, code, codeName(code), messageOf(kind, text), { offset });
+}
+
+function kindOf(instance: Instance, code: number, context: ErrorContext): SqlErrorKind {
+  if (context.refusal !== null) return 'not-allowed';
+  const primary = code & 0xff;
+  if (primary === SQLITE.NOMEM || code === SQLITE.IOERR_NOMEM) {
+    const failed = instance.word(WORD.heapFailed) !== 0;
+    return failed && instance.word(WORD.heapRefused) === 0 ? 'crash' : 'memory';
+  }
+  if (instance.word(WORD.interrupted) !== 0) return context.interrupt;
+  if (primary === SQLITE.FULL) return 'full';
+  if (code === SQLITE.CORRUPT_VTAB || code === SQLITE.CORRUPT_SEQUENCE) return 'sql';
+  return FATAL.has(primary) ? 'crash' : 'sql';
+}
+
+function messageOf(kind: SqlErrorKind, text: string): string {
+  switch (kind) {
+    case 'steps':
+      return 'the statement ran too long: its budget of steps is used up';
+    case 'timeout':
+      return 'the statement ran too long: its deadline has passed';
+    case 'memory':
+      return 'the statement needs more memory than its limit allows';
+    default:
+      return text;
+  }
+}
+
+/** An error for a statement that was refused before SQLite saw it. */
+export function refusedError(refusal: string): SqlError {
+  return new SqlError('not-allowed', SQLITE.AUTH, 'SQLITE_AUTH', refusal);
+}
+
+/** An ordinary error found by the host itself. */
+export function plainError(code: number, message: string, offset = -1): SqlError {
+  return new SqlError('sql', code, codeName(code), message, { offset });
+}
