@@ -47,18 +47,33 @@ export interface Peer {
   readonly connection: number;
 }
 
+/** Why a connection goes down that another one to the same peer replaces. */
+export const REPLACED = 'replaced by a newer connection';
+
 /** What the node does about connections. All calls come from the transport, never re-entrantly from `send`. */
 export interface TransportHandler {
   /** This node's hello, as of now. */
   hello(): Hello;
   /** Why a peer that proved the secret is refused nevertheless, or null. Sent to the peer before closing. */
   admit(peer: Hello): string | null;
+  /** A peer is connected, proven and admitted on both sides. */
   up(peer: Peer): void;
-  /** The connection is gone. `clean`: the peer said goodbye. */
-  down(peer: Peer, reason: string): void;
-  /** The bytes are valid during the call only when `copy` is needed: views may be kept, the buffer is never reused. */
+  /**
+   * A connected peer said a fresh hello (it founded, joined, caught up) and was admitted again; `peer.hello` is the new
+   * one. A peer that is not admitted again is refused and goes down.
+   */
+  changed?(peer: Peer): void;
+  /**
+   * The connection is gone, told at once. `clean`: the peer said goodbye. A connection that a newer one replaces goes
+   * down with the reason `REPLACED`, and the new one comes up before anything else happens.
+   */
+  down(peer: Peer, reason: string, clean: boolean): void;
+  /** The parts as they were sent, joined. Views of the bytes may be kept: the buffer is never reused. */
   frame(peer: Peer, lane: Lane, bytes: Uint8Array): void;
-  /** A peer, or this node at a peer's, was refused; for the log and for `doctor`. */
+  /**
+   * A peer, or this node at a peer's, was refused; for the log and for `doctor`. Both sides hear the same reason. `url` is
+   * the one that was dialled, or the remote address of an accepted link. Repeated refusals of the same kind are told once.
+   */
   refused(url: string, reason: string): void;
 }
 
@@ -73,19 +88,25 @@ export interface TransportStats {
 
 export interface Transport {
   start(handler: TransportHandler): void;
-  /** Whom to keep a connection to. Peers that dial in are accepted beyond these. */
+  /**
+   * Whom to keep a connection to; the node itself is skipped, node 0 stands for whoever answers. Peers that dial in are
+   * accepted beyond these, and connections to peers that are no longer named stay open.
+   */
   setPeers(peers: readonly { readonly node: number; readonly url: string }[]): void;
   /** A link accepted by a server on the Raft endpoint; returns where its events go. */
   accept(link: Link, remote: string): LinkEvents;
   /**
-   * Sends one frame, given in parts that are joined on the wire. False when it was dropped: no connection, or the lane's buffer is full. The
-   * parts must not change afterwards.
+   * Sends one frame, given in parts that are joined on the wire. False when it was dropped: no connection, or the
+   * lane's buffer is full. The parts may be reused afterwards. The first part is under the frame's checksum; parts behind
+   * it must carry checksums of their own (entries, snapshot chunks).
    */
   send(to: ReplicaId, lane: Lane, parts: readonly Uint8Array[]): boolean;
   /** Bytes waiting for a peer on a lane. */
   buffered(to: ReplicaId, lane: Lane): number;
   peers(): readonly Peer[];
+  /** Something in `handler.hello()` changed that peers should know: tells everybody who is connected. */
+  refreshHello(): void;
   readonly stats: TransportStats;
-  /** Says goodbye to everybody and closes. */
+  /** Says goodbye to everybody and closes; the handler hears nothing more. */
   close(): void;
 }
