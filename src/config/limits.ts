@@ -126,9 +126,7 @@ export const NODE_LIMITS: { readonly [N in LimitName]: LimitSpec } = {
 };
 
 /** The limits of a node that configures none. */
-export const DEFAULT_LIMITS: NodeLimits = Object.fromEntries(
-  Object.entries(NODE_LIMITS).map(([name, spec]) => [name, spec.default]),
-) as NodeLimits;
+export const DEFAULT_LIMITS: NodeLimits = defaults();
 
 /** Whether `name` is a node limit. */
 export function isLimitName(name: string): name is LimitName {
@@ -154,6 +152,14 @@ export function limitProblem(name: LimitName, value: number): string | null {
   const { min, max, unit } = NODE_LIMITS[name];
   if (Number.isInteger(value) && value >= min && value <= max) return null;
   return `must be a whole number from ${min} to ${max} (${unit}), not ${value}`;
+}
+
+function defaults(): NodeLimits {
+  const limits: Partial<Record<LimitName, number>> = {};
+  for (const name of Object.keys(NODE_LIMITS) as LimitName[]) {
+    limits[name] = NODE_LIMITS[name].default;
+  }
+  return limits as NodeLimits;
 }
 
 function limit(

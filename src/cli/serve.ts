@@ -1,0 +1,154 @@
+/** `quorlite serve`: runs one node in this process. */
+import { existsSync } from 'node:fs';
+import { formatHostPort } from '../config/address.ts';
+import type { RunningNode } from '../runtime/node/start-node.ts';
+import { createLogger, type Logger } from '../telemetry/logger.ts';
+import type { QuorliteError } from '../wire/error.ts';
+import { type Command, ExitCode, type Invocation } from './command.ts';
+import { type LoadedConfig, loadConfig, NODE_FLAGS } from './node-flags.ts';
+import type { Output } from './output.ts';
+
+/** `quorlite serve`. */
+export const serveCommand: Command = {
+  name: 'serve',
+  summary: 'run one node',
+  flags: {
+    ...NODE_FLAGS,
+    'exit-with-parent': { type: 'boolean', hidden: true, help: 'stop when standard input ends' },
+  },
+  details: `Prints one line when it can serve: ready URL node=N role=ROLE term=T. Logs go to stderr. The first SIGINT or
+SIGTERM hands leadership over, drains and flushes; the second one stops at once.`,
+  examples: [
+    'quorlite serve',
+    'quorlite serve --id 1 --nodes 1=http://127.0.0.1:4001,2=http://127.0.0.1:4002,3=http://127.0.0.1:4003',
+    'quorlite serve --config quorlite.toml --log json,debug',
+  ],
+  run: serve,
+};
+
+/** How often a node that cannot serve yet says what it waits for, milliseconds. */
+const WAITING_NOTICE_MS = 5000;
+
+/** How often it is checked that the node lives, milliseconds. */
+const LIVENESS_MS = 1000;
+
+async function serve(invocation: Invocation): Promise<number> {
+  const { flags, env, output } = invocation;
+  const loaded = loadConfig(flags, env);
+  const logger = createProcessLogger(loaded);
+  announce(loaded, logger);
+  const stop = new StopRequest();
+  if (flags.on('exit-with-parent')) stop.onInputEnd();
+  stop.onSignals(logger);
+  const { startNode } = await import('../runtime/node/start-node.ts');
+  const { listen } = loaded.resolved;
+  const node = await startNode({
+    ...loaded.config,
+    // What the command line decides differently from code: a server listens.
+    listen: listen === null ? false : formatHostPort(listen),
+    log: logger,
+  });
+  try {
+    await Promise.race([reportReady(node, output, logger, stop), stop.wanted]);
+    return await Promise.race([stop.wanted.then(() => ExitCode.ok), died(node, logger)]);
+  } finally {
+    await node.shutdown();
+  }
+}
+
+/** Resolves when the node stopped by itself: a failed disk, a broken invariant. */
+function died(node: RunningNode, logger: Logger): Promise<number> {
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      const health = node.service.live();
+      if (health.ok) return;
+      clearInterval(timer);
+      logger.error('the node stopped', { reasons: health.reasons.join('; ') });
+      resolve(ExitCode.failed);
+    }, LIVENESS_MS);
+    timer.unref();
+  });
+}
+
+/** Waits until the node can serve, then prints the one line that scripts wait for. */
+async function reportReady(
+  node: RunningNode,
+  output: Output,
+  logger: Logger,
+  stop: StopRequest,
+): Promise<void> {
+  for (;;) {
+    const error = await new Promise<QuorliteError | null>((resolve) => {
+      node.service.ready(WAITING_NOTICE_MS, resolve);
+    });
+    if (stop.requested) return;
+    const { role, term, waiting } = node.service.status();
+    if (error === null) {
+      const ready = { url: node.url, node: node.id, role, term };
+      if (output.json) output.line(JSON.stringify({ ready }));
+      else output.line(`ready ${node.url} node=${node.id} role=${role} term=${term}`);
+      return;
+    }
+    logger.warn('waiting', { reason: waiting === '' ? error.message : waiting });
+  }
+}
+
+function createProcessLogger({ resolved }: LoadedConfig): Logger {
+  if (typeof resolved.log !== 'string') return resolved.log;
+  return createLogger({
+    level: resolved.log,
+    format: resolved.logFormat ?? (process.stderr.isTTY === true ? 'pretty' : 'json'),
+    wallMs: () => Date.now(),
+    write: (line) => void process.stderr.write(`${line}\n`),
+    fields: { node: resolved.id },
+  });
+}
+
+function announce({ resolved, file }: LoadedConfig, logger: Logger): void {
+  if (file === null && existsSync('quorlite.toml')) {
+    logger.warn('quorlite.toml is not used', { hint: 'start with --config quorlite.toml' });
+  }
+  for (const warning of resolved.warnings) logger.warn('configuration', { warning });
+  if (resolved.secretApi === null && resolved.listen !== null) {
+    logger.info('open to this machine only', { reason: 'no secretApi is set' });
+  }
+}
+
+/** Somebody wants this process to end. */
+class StopRequest {
+  requested = false;
+  readonly wanted: Promise<void>;
+  #resolve: () => void = () => {};
+
+  constructor() {
+    this.wanted = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  /** The first signal asks, the second one insists. */
+  onSignals(logger: Logger): void {
+    for (const [signal, number] of [
+      ['SIGINT', 2],
+      ['SIGTERM', 15],
+    ] as const) {
+      process.on(signal, () => {
+        if (this.requested) process.exit(128 + number);
+        logger.info('stopping', { signal });
+        this.request();
+      });
+    }
+  }
+
+  /** A parent that dies, however, closes the pipe it holds. */
+  onInputEnd(): void {
+    process.stdin.on('end', () => this.request());
+    process.stdin.on('error', () => this.request());
+    process.stdin.resume();
+  }
+
+  request(): void {
+    this.requested = true;
+    this.#resolve();
+  }
+}
