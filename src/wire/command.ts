@@ -97,6 +97,12 @@ export class BatchBuilder {
     this.writer.length = this.#commandAt;
   }
 
+  /** Takes back the newest command, which began at `start` and was ended. */
+  cancelLast(start: number): void {
+    this.writer.length = start;
+    this.count--;
+  }
+
   /** Appends a command that is already encoded (forwarded by another node). */
   append(command: Uint8Array): void {
     this.writer.raw(command);

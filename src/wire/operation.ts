@@ -87,9 +87,14 @@ export type Operation =
   | { readonly op: 'tick' }
   | { readonly op: 'settings'; readonly patch: { readonly [name: string]: number } };
 
-const FLAG_SLOW = 1;
-const FLAG_ATOMIC = 2;
-const FLAG_GUARD = 4;
+/** Bits of the byte behind the code of an `execute`, `txn` or `batch`. */
+export const OpFlag = { slow: 1, atomic: 2, guard: 4 } as const;
+/** Bits of the byte behind the text of a statement in a transaction. */
+export const StatementFlag = { many: 1, expect: 2 } as const;
+
+const FLAG_SLOW = OpFlag.slow;
+const FLAG_ATOMIC = OpFlag.atomic;
+const FLAG_GUARD = OpFlag.guard;
 
 /** Hot path of `writeOperation` for a single statement. */
 export function writeExecute(
@@ -160,7 +165,7 @@ function writeTransaction(out: ByteWriter, operation: Operation & { op: 'txn' })
       throw new QuorliteError('BAD_REQUEST', 'a statement takes params or many, not both');
     }
     out.text(sql);
-    out.u8((many ? 1 : 0) | (expect ? 2 : 0));
+    out.u8((many ? StatementFlag.many : 0) | (expect ? StatementFlag.expect : 0));
     if (expect) writeExpectation(out, expect);
     if (many) {
       out.uint(many.length);
@@ -182,7 +187,8 @@ function writeExpectation(out: ByteWriter, expect: Expectation): void {
   for (const name of EXPECTATIONS) if (expect[name] !== undefined) out.uint(expect[name]);
 }
 
-function readExpectation(input: ByteReader): Expectation {
+/** Reads an expectation where `input` stands. */
+export function readExpectation(input: ByteReader): Expectation {
   const present = input.u8();
   const expect: { -readonly [K in keyof Expectation]: number } = {};
   EXPECTATIONS.forEach((name, bit) => {
@@ -269,8 +275,8 @@ function readTransaction(input: ByteReader): DecodedOperation {
   const statements = readCounted(input, () => {
     const sql = input.text();
     const shape = input.u8();
-    const expect = shape & 2 ? readExpectation(input) : undefined;
-    const many = shape & 1 ? readCounted(input, () => readParams(input)) : undefined;
+    const expect = shape & StatementFlag.expect ? readExpectation(input) : undefined;
+    const many = shape & StatementFlag.many ? readCounted(input, () => readParams(input)) : undefined;
     return { sql, expect, many, params: many ? undefined : readParams(input) };
   });
   return { op: 'txn', slow: (flags & FLAG_SLOW) !== 0, guard, statements };

@@ -192,3 +192,41 @@ export function readParams(input: ByteReader): Params<SqlValue | Ref> | undefine
 function invalid(message: string): QuorliteError {
   return new QuorliteError('BAD_REQUEST', message);
 }
+
+/** What SQL sees of a value that a caller passed. Throws `BAD_REQUEST` like `writeValue`. */
+export function toSqlValue(value: SqlInput): SqlValue {
+  if (typeof value === 'string' || value === null) return value;
+  if (typeof value === 'number') {
+    if (Number.isNaN(value)) throw invalid('NaN has no place in SQL; pass null');
+    return value;
+  }
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (typeof value === 'bigint') {
+    if (value < INT64_MIN || value > INT64_MAX) throw invalid('an integer exceeds 64 bits');
+    return value;
+  }
+  if (value instanceof Uint8Array) return value;
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) throw invalid('an invalid Date was passed');
+    return value.toISOString();
+  }
+  throw invalid(`a value of type ${value === undefined ? 'undefined' : typeof value} was passed`);
+}
+
+/** `toSqlValue` over parameters; returns the same array when nothing had to change. */
+export function toSqlParams(params: Params | undefined): Params<SqlValue> | undefined {
+  if (params === undefined) return undefined;
+  if (Array.isArray(params)) {
+    return params.every(isPlain) ? (params as SqlValue[]) : params.map(toSqlValue);
+  }
+  if (typeof params !== 'object' || params === null) {
+    throw invalid('params must be an array or an object');
+  }
+  const named: { [name: string]: SqlValue } = Object.create(null);
+  for (const [name, value] of Object.entries(params)) named[name] = toSqlValue(value);
+  return named;
+}
+
+function isPlain(value: SqlInput): boolean {
+  return typeof value === 'string' || Number.isFinite(value) || value === null;
+}

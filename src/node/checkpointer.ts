@@ -1,0 +1,118 @@
+/**
+ * When to take a checkpoint, and what may be forgotten afterwards. A checkpoint is cut in O(1) and written in slices, so
+ * that it never stalls writes or heartbeats (architecture, section 4).
+ */
+import type { Platform } from '../platform/contract.ts';
+import type { LogStore, SnapshotStore } from '../storage/contract.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { LogIndex } from '../wire/entry.ts';
+import { QuorliteError } from '../wire/error.ts';
+import type { Callback } from './contract.ts';
+import type { Replica } from './replica.ts';
+
+/** Log kept for a live but slow follower, so that it need not take a snapshot, bytes. */
+const FOLLOWER_BUDGET_BYTES = 64 * 1024 * 1024;
+
+export interface CheckpointerOptions {
+  readonly platform: Platform;
+  readonly log: LogStore;
+  readonly snapshots: SnapshotStore;
+  readonly logger: Logger;
+  /** Log bytes and milliseconds after which a checkpoint is due. */
+  readonly bytes: number;
+  readonly ms: number;
+  replica(): Replica;
+}
+
+export class Checkpointer {
+  readonly #options: CheckpointerOptions;
+  #running = false;
+  /** Asked for while one was being written (rule S10). */
+  #again: Callback<{ index: LogIndex; bytes: number }>[] = [];
+  #lastAt: number;
+  #logBytesThen: number;
+  #lastDeltaBytes = 0;
+
+  constructor(options: CheckpointerOptions) {
+    this.#options = options;
+    this.#lastAt = options.platform.clock.monotonicMs();
+    this.#logBytesThen = 0;
+  }
+
+  /** Takes one when log or time say so. Called on every tick. */
+  consider(): void {
+    const { log, snapshots, platform, ms, bytes } = this.#options;
+    const applied = this.#options.replica().stateMachine.applied.index;
+    if (this.#running || applied === 0 || applied === (snapshots.newest?.index ?? 0)) return;
+    const grown = log.bytes - this.#logBytesThen;
+    const due = Math.max(bytes, this.#lastDeltaBytes / 2);
+    if (grown >= due || platform.clock.monotonicMs() - this.#lastAt >= ms) this.take(() => {});
+  }
+
+  /** Takes one now; joins a request made while one is being written to the next. */
+  take(done: Callback<{ index: LogIndex; bytes: number }>): void {
+    if (this.#running) {
+      this.#again.push(done);
+      return;
+    }
+    const { snapshots, platform } = this.#options;
+    const { stateMachine, raft } = this.#options.replica();
+    const since = snapshots.newest?.index ?? 0;
+    const { index } = stateMachine.applied;
+    if (index === since && index > 0) {
+      done(null, { index, bytes: snapshots.bytes });
+      return;
+    }
+    if (index === 0) {
+      done(new QuorliteError('NOT_READY', 'there is nothing to take a checkpoint of yet'), null);
+      return;
+    }
+    this.#running = true;
+    const cut = stateMachine.cut(since, raft.membership);
+    this.#lastDeltaBytes = cut.pages.length * 4096;
+    snapshots.write(
+      cut,
+      (work) => platform.timers.soon(work),
+      (error) => this.#written(index, error, done),
+    );
+  }
+
+  #written(
+    index: LogIndex,
+    error: Error | null,
+    done: Callback<{ index: LogIndex; bytes: number }>,
+  ): void {
+    const { log, snapshots, platform, logger } = this.#options;
+    this.#running = false;
+    this.#lastAt = platform.clock.monotonicMs();
+    this.#logBytesThen = log.bytes;
+    if (error) {
+      logger.error('checkpoint failed', { error: error.message });
+      this.#options.replica().fail(error);
+      done(new QuorliteError('STORAGE_FAILED', error.message, { cause: error }), null);
+      return;
+    }
+    this.#options.replica().stateMachine.checkpointed(index);
+    this.#compact();
+    logger.debug('checkpoint', { index, bytes: snapshots.bytes });
+    done(null, { index, bytes: snapshots.bytes });
+    const again = this.#again;
+    this.#again = [];
+    for (const callback of again) this.take(callback);
+  }
+
+  /** Forgets log that neither the previous checkpoint nor a live follower needs (rule S6). */
+  #compact(): void {
+    const { log, snapshots } = this.#options;
+    const { raft } = this.#options.replica();
+    let floor = snapshots.previousIndex;
+    if (log.bytes < FOLLOWER_BUDGET_BYTES) {
+      for (const { match, active } of raft.progress()) if (active) floor = Math.min(floor, match);
+    }
+    const term = floor >= raft.firstIndex ? raft.termAt(floor) : null;
+    if (term === null) return;
+    raft.compact(floor);
+    log.compact(floor, term);
+    this.#logBytesThen = log.bytes;
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * What nodes say to each other above the transport: consensus messages, forwarded writes and requests, founding and
+ * joining, snapshot chunks. One byte of kind, then the body.
+ */
+import { ByteReader, ByteWriter } from '../wire/bytes.ts';
+import type { LogIndex, ReplicaId } from '../wire/entry.ts';
+import { QuorliteError } from '../wire/error.ts';
+import type { MemberInfo } from '../wire/membership.ts';
+import { type Message, readMessage, writeMessage } from '../wire/message.ts';
+import { type CommandOutcome, readOutcome, writeOutcome } from '../wire/result.ts';
+
+const Kind = {
+  raft: 1,
+  writes: 2,
+  outcomes: 3,
+  request: 4,
+  reply: 5,
+  snapshotBegin: 6,
+  snapshotChunk: 7,
+  snapshotAck: 8,
+} as const;
+
+/** Requests between nodes that are rare enough for JSON. */
+export type PeerRequest =
+  | { readonly op: 'promise'; readonly cluster: number; readonly founder: ReplicaId }
+  | { readonly op: 'join'; readonly member: MemberInfo; readonly voter: boolean }
+  | { readonly op: 'admin'; readonly request: unknown; readonly timeoutMs: number };
+
+/** A decoded frame. */
+export type NodeFrame =
+  | {
+      readonly kind: 'raft';
+      readonly cluster: number;
+      /** The sender's monotonic clock when it sent this. */
+      readonly sentAt: number;
+      /** The receiver's own `sentAt` that the sender saw last, 0 when none. */
+      readonly echo: number;
+      /** The sender's commit index, whatever the message itself carries. */
+      readonly commit: LogIndex;
+      /** How long ago a quorum confirmed the sender as leader, milliseconds; −1 when it does not lead or does not know. */
+      readonly leaderLag: number;
+      readonly message: Message;
+    }
+  | { readonly kind: 'writes'; readonly writes: { id: number; command: Uint8Array }[] }
+  | { readonly kind: 'outcomes'; readonly outcomes: { id: number; outcome: CommandOutcome }[] }
+  | { readonly kind: 'request'; readonly id: number; readonly request: PeerRequest }
+  | {
+      readonly kind: 'reply';
+      readonly id: number;
+      readonly error: { code: string; message: string } | null;
+      readonly result: unknown;
+    }
+  | { readonly kind: 'snapshotBegin'; readonly transfer: number; readonly manifest: Uint8Array }
+  | {
+      readonly kind: 'snapshotChunk';
+      readonly transfer: number;
+      readonly file: number;
+      readonly offset: number;
+      readonly bytes: Uint8Array;
+    }
+  | {
+      readonly kind: 'snapshotAck';
+      readonly transfer: number;
+      /** Where the next chunk must start; null when all is installed. */
+      readonly next: { readonly file: number; readonly offset: number } | null;
+      /** Why the transfer ended without success, '' when it goes on. */
+      readonly failed: string;
+    };
+
+/** What a consensus frame says beside its message. */
+export interface RaftEnvelope {
+  readonly cluster: number;
+  readonly sentAt: number;
+  readonly echo: number;
+  readonly commit: LogIndex;
+  readonly leaderLag: number;
+}
+
+/** A consensus message as parts: a header of its own, then the entries' records without copying them. */
+export function raftFrame(envelope: RaftEnvelope, message: Message): Uint8Array[] {
+  const out = new ByteWriter(128);
+  out.u8(Kind.raft);
+  out.uint(envelope.cluster);
+  out.f64(envelope.sentAt);
+  out.f64(envelope.echo);
+  out.uint(envelope.commit);
+  out.f64(envelope.leaderLag);
+  writeMessage(out, message, { withEntries: false });
+  const parts = [out.view()];
+  for (const entry of message.entries) parts.push(entry.bytes);
+  return parts;
+}
+
+/** Commands for the leader, each with the asker's request id. */
+export function writesFrame(writes: readonly { id: number; command: Uint8Array }[]): Uint8Array {
+  const out = new ByteWriter(1024);
+  out.u8(Kind.writes);
+  out.uint(writes.length);
+  for (const { id, command } of writes) {
+    out.uint(id);
+    out.blob(command);
+  }
+  return out.view();
+}
+
+/** What became of forwarded commands. */
+export function outcomesFrame(
+  outcomes: readonly { id: number; outcome: CommandOutcome }[],
+): Uint8Array {
+  const out = new ByteWriter(1024);
+  out.u8(Kind.outcomes);
+  out.uint(outcomes.length);
+  for (const { id, outcome } of outcomes) {
+    out.uint(id);
+    writeOutcome(out, outcome);
+  }
+  return out.view();
+}
+
+export function requestFrame(id: number, request: PeerRequest): Uint8Array {
+  const out = new ByteWriter();
+  out.u8(Kind.request);
+  out.uint(id);
+  out.text(JSON.stringify(request));
+  return out.view();
+}
+
+export function replyFrame(id: number, error: QuorliteError | null, result: unknown): Uint8Array {
+  const out = new ByteWriter();
+  out.u8(Kind.reply);
+  out.uint(id);
+  const failure = error && { code: error.code, message: error.message };
+  out.text(JSON.stringify({ error: failure, result: result ?? null }));
+  return out.view();
+}
+
+export function snapshotBeginFrame(transfer: number, manifest: Uint8Array): Uint8Array {
+  const out = new ByteWriter(manifest.length + 16);
+  out.u8(Kind.snapshotBegin);
+  out.uint(transfer);
+  out.blob(manifest);
+  return out.view();
+}
+
+export function snapshotChunkFrame(
+  transfer: number,
+  file: number,
+  offset: number,
+  bytes: Uint8Array,
+): Uint8Array[] {
+  const out = new ByteWriter(32);
+  out.u8(Kind.snapshotChunk);
+  out.uint(transfer);
+  out.uint(file);
+  out.uint(offset);
+  return [out.view(), bytes];
+}
+
+export function snapshotAckFrame(
+  transfer: number,
+  next: { file: number; offset: number } | null,
+  failed: string,
+): Uint8Array {
+  const out = new ByteWriter();
+  out.u8(Kind.snapshotAck);
+  out.uint(transfer);
+  out.u8(next ? 1 : 0);
+  out.uint(next?.file ?? 0);
+  out.uint(next?.offset ?? 0);
+  out.text(failed);
+  return out.view();
+}
+
+/** Reads a frame; its byte fields are views. Throws `BAD_REQUEST` or `CORRUPT` when malformed. */
+export function readFrame(bytes: Uint8Array): NodeFrame {
+  const input = new ByteReader(bytes);
+  const kind = input.u8();
+  switch (kind) {
+    case Kind.raft: {
+      const cluster = input.uint();
+      const sentAt = input.f64();
+      const echo = input.f64();
+      const commit = input.uint();
+      const leaderLag = input.f64();
+      return {
+        kind: 'raft',
+        cluster,
+        sentAt,
+        echo,
+        commit,
+        leaderLag,
+        message: readMessage(input),
+      };
+    }
+    case Kind.writes:
+      return {
+        kind: 'writes',
+        writes: readMany(input, () => ({ id: input.uint(), command: input.blob() })),
+      };
+    case Kind.outcomes:
+      return {
+        kind: 'outcomes',
+        outcomes: readMany(input, () => ({ id: input.uint(), outcome: readOutcome(input) })),
+      };
+    case Kind.request:
+      return { kind: 'request', id: input.uint(), request: JSON.parse(input.text()) };
+    case Kind.reply:
+      return { kind: 'reply', id: input.uint(), ...JSON.parse(input.text()) };
+    case Kind.snapshotBegin:
+      return { kind: 'snapshotBegin', transfer: input.uint(), manifest: input.blob() };
+    case Kind.snapshotChunk: {
+      const transfer = input.uint();
+      const file = input.uint();
+      const offset = input.uint();
+      return { kind: 'snapshotChunk', transfer, file, offset, bytes: input.raw(input.remaining) };
+    }
+    case Kind.snapshotAck: {
+      const transfer = input.uint();
+      const more = input.u8() === 1;
+      const next = { file: input.uint(), offset: input.uint() };
+      return { kind: 'snapshotAck', transfer, next: more ? next : null, failed: input.text() };
+    }
+    default:
+      throw new QuorliteError('BAD_REQUEST', `malformed bytes: node frame ${kind}`);
+  }
+}
+
+function readMany<T>(input: ByteReader, read: () => T): T[] {
+  const count = input.uint();
+  if (count > input.remaining) throw new QuorliteError('BAD_REQUEST', 'malformed bytes: count');
+  return Array.from({ length: count }, read);
+}

@@ -1,0 +1,576 @@
+/**
+ * A node: the host of a replica. It connects peers, keeps the clocks going, founds or joins a cluster, and looks after
+ * checkpoints, snapshots and membership. More groups than one would each be a `Replica` here.
+ */
+import type { Engine } from '../../wasm/engine.ts';
+import type { NodeLimits } from '../config/limits.ts';
+import { type Platform, randomId } from '../platform/contract.ts';
+import type { SoftState } from '../raft/contract.ts';
+import { needsOwnEntry } from '../state-machine/own-entry.ts';
+import type { Identity } from '../storage/contract.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { type Hello, Lane, type Peer, type Transport } from '../transport/contract.ts';
+import { SEED_BYTES } from '../wire/command.ts';
+import { EntryKind, type LogIndex, makeEntry, type ReplicaId } from '../wire/entry.ts';
+import { QuorliteError } from '../wire/error.ts';
+import { encodeMembershipEntry, type MemberInfo, type Membership } from '../wire/membership.ts';
+import { Admin } from './admin.ts';
+import { Checkpointer } from './checkpointer.ts';
+import type { ClusterStatus } from './contract.ts';
+import { Founding } from './founding.ts';
+import { writesFrame } from './frames.ts';
+import { Invitations } from './invitations.ts';
+import { LagMeter } from './lag.ts';
+import { MembershipManager } from './membership-manager.ts';
+import { NodeSession } from './node-session.ts';
+import { PeerDirectory } from './peer-directory.ts';
+import { PeerTraffic } from './peer-traffic.ts';
+import { type NodeStorage, openMachine, type RecoverOptions, recover } from './recover.ts';
+import { Replica } from './replica.ts';
+import { PeerRequests } from './requests.ts';
+import { SnapshotInstaller } from './snapshot-installer.ts';
+import { SnapshotSender } from './snapshot-sender.ts';
+import { Ticker } from './ticker.ts';
+import { type Timing, timing } from './timing.ts';
+
+/** How often a node asks to be let in, and a founder asks for promises. */
+const ASK_MS = 500;
+/** A join or promotion may take so long before it is asked for again. */
+export const JOIN_MS = 30_000;
+/** Protocol versions that this release speaks. */
+export const PROTOCOL: readonly [number, number] = [1, 1];
+
+/** What a node is opened with. */
+export interface NodeOptions {
+  readonly node: number;
+  /** The URL under which others reach this node. */
+  readonly url: string;
+  /** Configured members: number → URL, this node included. */
+  readonly nodes: ReadonlyMap<number, string>;
+  readonly role: 'voter' | 'learner';
+  readonly expectExisting: boolean;
+  readonly foundWith: readonly number[] | null;
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+  readonly checkpoint: { readonly bytes: number; readonly ms: number };
+  readonly limits: NodeLimits;
+  readonly platform: Platform;
+  readonly logger: Logger;
+  readonly engine: Engine;
+  readonly storage: NodeStorage;
+  readonly transport: Transport;
+}
+
+/** The running node's insides; `NodeService` is built over it. */
+export class Node {
+  readonly options: NodeOptions;
+  readonly timing: Timing;
+  readonly replica: Replica;
+  readonly session: NodeSession;
+  readonly peers: PeerDirectory;
+  readonly lag: LagMeter = new LagMeter();
+  readonly checkpointer: Checkpointer;
+  readonly admin: Admin;
+  readonly membership: MembershipManager;
+  readonly requests: PeerRequests;
+  readonly snapshotSender: SnapshotSender;
+  readonly snapshotInstaller: SnapshotInstaller;
+  identity: Identity;
+  /** True while the storage holds no membership entry. */
+  pristine: boolean;
+  /** Set when this node was removed from the cluster. */
+  removedAt: LogIndex | null = null;
+  /** Why the node stopped, or null. */
+  failure: Error | null = null;
+  shuttingDown = false;
+  elections = 0;
+  /** True while this replica recovers from a lost boot (relaxed modes). */
+  recovering: boolean;
+  /** The cluster that this node asked to join; 0 before. */
+  joinedCluster = 0;
+  readonly #recoverOptions: RecoverOptions;
+  readonly #ticker: Ticker;
+  readonly founding: Founding;
+  #askedAt = Number.NEGATIVE_INFINITY;
+  readonly #traffic: PeerTraffic;
+  readonly #invited = new Map<
+    number,
+    { url: string; done: Callback<ReplicaId>; deadline: number }
+  >();
+  /** Called when role, leader or membership change, for `ready` and the like. */
+  readonly #watchers = new Set<() => void>();
+
+  constructor(options: NodeOptions) {
+    this.options = options;
+    this.timing = timing(options);
+    const { platform, storage, limits, logger, transport, engine } = options;
+    const now = (): number => platform.clock.monotonicMs();
+    this.#recoverOptions = { platform, storage, engine, limits, timing: this.timing, logger };
+    const recovered = recover(this.#recoverOptions);
+    this.identity = recovered.identity;
+    this.pristine = recovered.pristine;
+    this.recovering = recovered.start.recovering;
+    this.peers = new PeerDirectory(this.identity.peers);
+    this.replica = new Replica({
+      platform,
+      limits,
+      timing: this.timing,
+      logger,
+      log: storage.log,
+      stateMachine: recovered.stateMachine,
+      start: recovered.start,
+      hooks: this.#hooks(),
+    });
+    this.session = new NodeSession(this.replica.proposals, {
+      mintSession: () => randomId(platform.entropy),
+      window: () => this.replica.stateMachine.settings()['sessionWindow'] ?? 1024,
+    });
+    this.requests = new PeerRequests((to, frame) => transport.send(to, Lane.control, [frame]), now);
+    this.membership = new MembershipManager({
+      self: this.identity.replica,
+      raft: () => this.replica.raft,
+      now,
+      connected: (replica) => this.peers.connected(replica) !== undefined,
+      propose: (changes) =>
+        this.replica.withRaft((raft) => raft.proposeMembership({ type: 'change', changes })),
+      wake: () => this.replica.wake(),
+    });
+    this.#invitations = new Invitations(now, () => this.#updatePeers());
+    this.admin = new Admin({
+      raft: () => this.replica.raft,
+      membership: this.membership,
+      requests: this.requests,
+      now,
+      after: (ms, run) => void platform.timers.after(ms, run),
+      wake: () => this.replica.wake(),
+      status: () => this.status(),
+      invite: (id, url, timeoutMs, invited) => {
+        const known = this.peers.byNode(id);
+        if (known) invited(null, known.hello.replica);
+        else this.#invitations.invite(id, url, timeoutMs, invited);
+      },
+    });
+    this.checkpointer = new Checkpointer({
+      platform,
+      log: storage.log,
+      snapshots: storage.snapshots,
+      logger,
+      bytes: options.checkpoint.bytes,
+      ms: options.checkpoint.ms,
+      replica: () => this.replica,
+    });
+    const sendSnapshot = (to: ReplicaId, parts: readonly Uint8Array[]): boolean =>
+      transport.send(to, Lane.snapshot, parts);
+    this.snapshotSender = new SnapshotSender({
+      limits,
+      snapshots: storage.snapshots,
+      now,
+      send: sendSnapshot,
+      report: (to, index, ok) =>
+        this.replica.withRaft((raft) => raft.snapshotReport(to, index, ok)),
+      takeCheckpoint: (done) => this.checkpointer.take(() => done()),
+    });
+    this.snapshotInstaller = new SnapshotInstaller({
+      platform,
+      log: storage.log,
+      snapshots: storage.snapshots,
+      logger,
+      replica: () => this.replica,
+      openStateMachine: (checkpoint) => openMachine(this.#recoverOptions, checkpoint),
+      send: sendSnapshot,
+    });
+    this.#traffic = new PeerTraffic(this);
+    this.founding = this.#createFounding();
+    const phase = new Uint8Array(1);
+    platform.entropy.fill(phase);
+    this.#ticker = new Ticker(platform, this.timing, phase[0]! / 256, (count) => this.#tick(count));
+  }
+
+  /** Set by the service, which knows how to describe the node. */
+  status: () => ClusterStatus = () => {
+    throw new Error('status is not wired');
+  };
+
+  get self(): ReplicaId {
+    return this.identity.replica;
+  }
+
+  /** Connects, ticks, and founds at once when it is the only configured voter. */
+  start(): void {
+    const { transport, logger, node } = this.options;
+    logger.info('node starts', {
+      node,
+      replica: this.self,
+      boot: this.identity.boot,
+      pristine: this.pristine,
+      index: this.replica.raft.lastIndex,
+    });
+    transport.start({
+      hello: () => this.#hello(),
+      admit: (peer) => this.#admit(peer),
+      up: (peer) => this.#up(peer),
+      down: (peer, reason) => this.#down(peer, reason),
+      frame: (peer, _lane, bytes) => this.#traffic.receive(peer, bytes),
+      refused: (url, reason) => logger.warn('connection refused', { url, reason }),
+    });
+    this.#updatePeers();
+    this.#ticker.start();
+    if (this.pristine) this.founding.step();
+    else if (this.#aloneVoter()) this.replica.withRaft((raft) => raft.campaign());
+    this.replica.wake();
+  }
+
+  #aloneVoter(): boolean {
+    const { voters, outgoing } = this.replica.raft.membership;
+    return outgoing.length === 0 && voters.length === 1 && voters[0] === this.self;
+  }
+
+  /** Calls `run` whenever role, leader or membership change; returns a function that stops it. */
+  watch(run: () => void): () => void {
+    this.#watchers.add(run);
+    return () => this.#watchers.delete(run);
+  }
+
+  #changed(): void {
+    for (const run of [...this.#watchers]) run();
+  }
+
+  /** What the node waits for, in a sentence; '' when it serves. */
+  waiting(): string {
+    if (this.failure) return `stopped: ${this.failure.message}`;
+    if (this.removedAt !== null) return 'this node was removed from the cluster';
+    if (this.pristine) return this.founding.waiting();
+    if (this.replica.raft.leader === 0) return 'no leader is known';
+    return '';
+  }
+
+  /** How far behind the leader this node may be, milliseconds. */
+  lagMs(): number | null {
+    const { raft } = this.replica;
+    const now = this.options.platform.clock.monotonicMs();
+    if (raft.role === 'leader') return this.lag.leaderLag(now, this.self, raft.membership.voters);
+    return this.lag.followerLag(now);
+  }
+
+  #hello(): Hello {
+    const { storage, node, url, role, engine, nodes } = this.options;
+    const { name, version, hash } = engine.id;
+    return {
+      cluster: this.pristine ? 0 : this.identity.cluster,
+      replica: this.self,
+      node,
+      url,
+      boot: this.identity.boot,
+      recovering: this.recovering,
+      sync: storage.sync.mode,
+      index: this.replica.raft.lastIndex,
+      pristine: this.pristine,
+      engine: `${name}/${version}/${hash}`,
+      protocol: PROTOCOL,
+      nodes: [...nodes.keys()].sort((a, b) => a - b),
+      role,
+    };
+  }
+
+  #admit(hello: Hello): string | null {
+    const { name, version, hash } = this.options.engine.id;
+    const engine = `${name}/${version}/${hash}`;
+    if (hello.engine !== engine) {
+      return `ENGINE_MISMATCH: node ${hello.node} runs ${hello.engine}, this cluster ${engine}`;
+    }
+    if (hello.node === this.options.node) {
+      return `CONFIG_INVALID: both nodes have the number ${hello.node}`;
+    }
+    const twin = this.peers.byNode(hello.node);
+    if (twin && twin.hello.replica !== hello.replica) {
+      return `CONFIG_INVALID: number ${hello.node} belongs to a live replica at ${twin.hello.url}`;
+    }
+    return this.peers.contradiction(hello);
+  }
+
+  #up(peer: Peer): void {
+    const { replica, node, recovering } = peer.hello;
+    const known = this.peers.connected(replica) !== undefined;
+    if (this.peers.up(peer)) {
+      this.replica.withRaft((raft) => raft.peerRestarted(replica, recovering));
+    }
+    if (!known) this.options.logger.info('peer connected', { node, replica });
+    this.#invitations.answered(peer.hello);
+    this.#askedAt = Number.NEGATIVE_INFINITY;
+    if (this.pristine) this.founding.step();
+    this.replica.wake();
+  }
+
+  #down(peer: Peer, reason: string): void {
+    if (!this.peers.down(peer)) return;
+    const { replica, node } = peer.hello;
+    this.options.logger.info('peer disconnected', { node, reason });
+    this.requests.lost(replica);
+    this.#traffic.lost(replica);
+    const wasLeader = this.replica.raft.leader === replica;
+    this.replica.withRaft((raft) => raft.unreachable(replica));
+    if (!wasLeader) return;
+    this.replica.proposals.leaderChanged();
+    this.replica.leaderLost();
+  }
+
+  #hooks(): ConstructorParameters<typeof Replica>[0]['hooks'] {
+    return {
+      send: (message) => this.#traffic.send(message),
+      seed: () => {
+        const seed = new Uint8Array(SEED_BYTES);
+        this.options.platform.entropy.fill(seed);
+        return seed;
+      },
+      forward: (leader, writes) =>
+        this.options.transport.send(leader, Lane.bulk, [writesFrame(writes)]),
+      needsOwnEntry,
+      lagMs: () => this.lagMs(),
+      history: () => idText(this.identity.cluster),
+      roleChanged: (state) => this.#roleChanged(state),
+      membershipChanged: (membership, index) => this.#membershipChanged(membership, index),
+      applied: (index) => this.#applied(index),
+      snapshotWanted: (to) => this.snapshotSender.start(to),
+      removed: (index) => this.#removed(index),
+      recovered: () => this.#recovered(),
+      failed: (error) => this.#failed(error),
+    };
+  }
+
+  #roleChanged(state: SoftState): void {
+    const { logger } = this.options;
+    if (state.role === 'candidate') this.elections++;
+    this.lag.reset();
+    logger.info('role', { role: state.role, term: state.term, leader: state.leader });
+    if (state.role !== 'leader') {
+      this.snapshotSender.stop();
+      this.membership.stop(new QuorliteError('LEADER_CHANGED', 'the leader changed'));
+    }
+    if (state.leader !== 0) {
+      this.admin.leaderKnown(state.leader);
+      this.session.open(this.options.limits.requestTimeoutMs);
+    }
+    this.#changed();
+  }
+
+  #membershipChanged(membership: Membership, index: LogIndex): void {
+    const { voters, learners, outgoing } = membership;
+    this.options.logger.info('membership', {
+      index,
+      voters: voters.length,
+      learners: learners.length,
+      joint: outgoing.length > 0,
+    });
+    if (this.pristine) {
+      this.pristine = false;
+      this.saveIdentity({ ...this.identity, promise: '' });
+      this.options.transport.refreshHello();
+    }
+    this.#updatePeers();
+    this.membership.step();
+    this.#changed();
+  }
+
+  /** Everybody configured, every member, and whoever is invited. */
+  #updatePeers(): void {
+    const peers = new Map<number, string>();
+    for (const { node, url } of this.replica.raft.membership.members) peers.set(node, url);
+    for (const [node, url] of this.options.nodes) peers.set(node, url);
+    for (const [node, url] of this.#invitations.urls()) peers.set(node, url);
+    peers.delete(this.options.node);
+    const list = [...peers].filter(([, url]) => url !== '').map(([node, url]) => ({ node, url }));
+    this.options.transport.setPeers(list);
+  }
+
+  #applied(index: LogIndex): void {
+    this.lag.applied(index);
+    this.#traffic.flushAnswers();
+  }
+
+  #removed(index: LogIndex): void {
+    if (this.removedAt !== null) return;
+    this.removedAt = index;
+    this.options.logger.warn('removed from the cluster', { index });
+    this.#changed();
+  }
+
+  #recovered(): void {
+    this.recovering = false;
+    this.saveIdentity({ ...this.identity, osBootId: this.options.platform.osBootId });
+    this.replica.withRaft((raft) => raft.recovered());
+    this.options.transport.refreshHello();
+  }
+
+  #failed(error: Error): void {
+    this.failure = error;
+    this.options.logger.error('node has stopped', { error: error.message });
+    this.#ticker.stop();
+    this.options.transport.close();
+    this.#changed();
+  }
+
+  #tick(count: number): void {
+    if (this.replica.stopped) return;
+    this.replica.tick(count);
+    this.requests.expire();
+    this.snapshotSender.tick();
+    this.#invitations.expire();
+    const now = this.options.platform.clock.monotonicMs();
+    if (now - this.#askedAt >= ASK_MS) {
+      this.#askedAt = now;
+      this.#slowTick();
+    }
+  }
+
+  #slowTick(): void {
+    const { raft } = this.replica;
+    if (this.pristine) this.founding.step();
+    else if (this.#wantsPromotion()) this.#askJoinAnyone();
+    if (raft.role === 'leader') {
+      this.membership.step();
+      for (const { replica, match } of raft.progress()) {
+        this.peers.acknowledged(replica, Math.min(match, raft.commit));
+      }
+      this.#proposeExpiry();
+    }
+    if (!this.pristine) this.checkpointer.consider();
+  }
+
+  /** Lets what is due expire when no write comes to do it. */
+  #proposeExpiry(): void {
+    const { stateMachine, proposals } = this.replica;
+    const passed = stateMachine.nextExpiry() - stateMachine.elapsed;
+    if (passed > ASK_MS || proposals.pending > 0) return;
+    proposals.tick();
+  }
+
+  #wantsPromotion(): boolean {
+    const { learners, outgoing } = this.replica.raft.membership;
+    return this.options.role === 'voter' && outgoing.length === 0 && learners.includes(this.self);
+  }
+
+  #createFounding(): Founding {
+    const { node, url, nodes, foundWith, expectExisting, role, platform } = this.options;
+    const configured = [...nodes.keys()].sort((a, b) => a - b);
+    return new Founding({
+      node,
+      url,
+      required: foundWith ? [...foundWith].sort((a, b) => a - b) : configured,
+      configured,
+      expectExisting,
+      voter: role === 'voter',
+      identity: () => this.identity,
+      saveIdentity: (identity) => this.saveIdentity(identity),
+      peers: () => this.peers.all(),
+      mintCluster: () => randomId(platform.entropy),
+      askPromise: (peer, promise, done) => {
+        const request = { op: 'promise', ...promise } as const;
+        this.requests.ask(peer.hello.replica, request, ASK_MS * 4, (error) => done(!error));
+      },
+      askJoin: (peer) => this.#askJoin(peer),
+      found: (cluster, members) => this.#found(cluster, members),
+    });
+  }
+
+  #found(cluster: number, members: readonly MemberInfo[]): void {
+    if (!this.pristine || this.replica.raft.lastIndex > 0) return;
+    const { storage, logger, platform } = this.options;
+    const payload = encodeMembershipEntry({ type: 'found', members });
+    const entry = makeEntry(1, 1, EntryKind.membership, payload);
+    const hardState = { term: 1, vote: 0, commit: 1 };
+    logger.info('founding cluster', { cluster: idText(cluster), members: members.length });
+    this.saveIdentity({ ...this.identity, cluster });
+    const write = { token: 0, hardState, entries: [entry], mustSync: true };
+    storage.log.append(write, (error) => {
+      if (error) {
+        this.replica.fail(error);
+        return;
+      }
+      const { start } = this.replica;
+      this.replica.restart({ ...start, hardState, entries: [entry] });
+      // The first turn applies the entry, which makes this node a voter: only then it may campaign (rule E6).
+      const stop = this.watch(() => {
+        if (this.pristine) return;
+        stop();
+        platform.timers.soon(() => this.replica.withRaft((raft) => raft.campaign()));
+      });
+    });
+  }
+
+  #askJoinAnyone(): void {
+    const [peer] = this.peers.all().filter(({ hello }) => !hello.pristine);
+    if (peer) this.#askJoin(peer);
+  }
+
+  #asking = false;
+
+  #askJoin(peer: Peer): void {
+    if (this.#asking) return;
+    this.#asking = true;
+    const { node, url, role } = this.options;
+    this.joinedCluster = peer.hello.cluster;
+    const member = { replica: this.self, node, url };
+    const request = { op: 'join', member, voter: role === 'voter' } as const;
+    this.requests.ask(peer.hello.replica, request, JOIN_MS, (error) => {
+      this.#asking = false;
+      if (!error) return;
+      this.options.logger.info('not joined yet', { code: error.code, reason: error.message });
+    });
+  }
+
+  /** Replaces the identity, synced. */
+  saveIdentity(identity: Identity): void {
+    this.identity = identity;
+    this.options.storage.identity.save(identity);
+  }
+
+  /** Writes down what is remembered of peers. */
+  saveMemory(): void {
+    const { members } = this.replica.raft.membership;
+    const peers = this.peers.memory(new Set(members.map(({ replica }) => replica)));
+    this.saveIdentity({ ...this.identity, peers });
+  }
+
+  /** Hands leadership over, stops accepting, answers what waits, flushes and closes. Bounded, well under a second when healthy. */
+  shutdown(done: (error: Error | null) => void): void {
+    this.shuttingDown = true;
+    this.#changed();
+    const { raft } = this.replica;
+    const successor = raft.role === 'leader' ? this.membership.bestSuccessor() : null;
+    if (successor === null || this.replica.stopped) {
+      this.#finish(done);
+      return;
+    }
+    this.options.logger.info('handing leadership over', { to: successor });
+    let finished = false;
+    const finish = (): void => {
+      if (finished) return;
+      finished = true;
+      stop();
+      this.#finish(done);
+    };
+    const stop = this.watch(() => {
+      if (this.replica.raft.role !== 'leader') this.options.platform.timers.after(20, finish);
+    });
+    this.options.platform.timers.after(this.timing.electionMs / 2, finish);
+    this.replica.withRaft((core) => core.transferLeadership(successor));
+  }
+
+  #finish(done: (error: Error | null) => void): void {
+    const { storage, transport } = this.options;
+    if (!this.replica.stopped) this.saveMemory();
+    this.replica.stop(new QuorliteError('SHUTTING_DOWN', 'this node is shutting down'));
+    this.#ticker.stop();
+    this.snapshotSender.stop();
+    transport.close();
+    storage.log.close((error) => {
+      this.replica.stateMachine.close();
+      done(error);
+    });
+  }
+}
+
+/** An id of a cluster or replica as people see it: 14 hexadecimal digits; '' for 0. */
+export function idText(id: number): string {
+  return id === 0 ? '' : id.toString(16).padStart(14, '0');
+}

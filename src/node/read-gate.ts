@@ -1,0 +1,298 @@
+/**
+ * The way of reads through a node: a gate per consistency level, then the state machine. All linearizable reads that
+ * wait at the same moment share one quorum round (rules L1 to L4, L7).
+ */
+import type { NodeLimits } from '../config/limits.ts';
+import type { Raft, ReadGrant } from '../raft/contract.ts';
+import type { ReadCursor, ReadRequest, StateMachine } from '../state-machine/contract.ts';
+import type { LogIndex } from '../wire/entry.ts';
+import { asQuorliteError, QuorliteError } from '../wire/error.ts';
+import { type SqlValue, toSqlParams } from '../wire/value.ts';
+import type { ApplyWaiters } from './apply-waiters.ts';
+import type { Callback, QueryRequest, QueryResult, QueryStream } from './contract.ts';
+
+/** Longest single engine call while it runs inline, as a part of the election timeout. */
+const INLINE_PART = 4;
+
+export interface ReadGateHost {
+  readonly limits: NodeLimits;
+  readonly electionMs: number;
+  readonly applyWaiters: ApplyWaiters;
+  stateMachine(): StateMachine;
+  now(): number;
+  wake(): void;
+  soon(run: () => void): void;
+  /** How far behind the leader this replica may be; null when unknown. */
+  lagMs(): number | null;
+  /** The cluster id as clients see it. */
+  history(): string;
+}
+
+interface Waiting {
+  readonly deadline: number;
+  /** Called when the gate opens at `index`, or with the error that closed it. Null once called. */
+  pass: ((error: QuorliteError | null) => void) | null;
+}
+
+export class ReadGate {
+  readonly #host: ReadGateHost;
+  /** Waiting for the next quorum round. */
+  #gathering: Waiting[] = [];
+  readonly #rounds = new Map<number, Waiting[]>();
+  /** Everything behind a gate, for deadlines. */
+  readonly #waiting = new Set<Waiting>();
+  #nextRound = 1;
+  #closed: QuorliteError | null = null;
+  openStreams = 0;
+
+  constructor(host: ReadGateHost) {
+    this.#host = host;
+  }
+
+  get pending(): number {
+    return this.#waiting.size;
+  }
+
+  get hasWork(): boolean {
+    return this.#gathering.length > 0;
+  }
+
+  /** Runs a read to its end. */
+  query(request: QueryRequest, done: Callback<QueryResult>): () => void {
+    const run = (error: QuorliteError | null): void => {
+      if (error) done(error, null);
+      else this.#run(request, done);
+    };
+    return this.#enter(request, run);
+  }
+
+  /** Opens a stream. */
+  stream(request: QueryRequest, done: Callback<QueryStream>): () => void {
+    return this.#enter(request, (error) => {
+      if (error) done(error, null);
+      else this.#open(request, done);
+    });
+  }
+
+  #enter(request: QueryRequest, pass: (error: QuorliteError | null) => void): () => void {
+    const problem = this.#closed ?? this.#checkHistory(request);
+    if (problem) {
+      pass(problem);
+      return () => {};
+    }
+    const { consistency, minIndex = 0 } = request;
+    if (consistency === 'stale') {
+      pass(null);
+      return () => {};
+    }
+    if (this.#waiting.size >= this.#host.limits.maxPendingReads) {
+      pass(
+        new QuorliteError('OVERLOADED', 'too many reads wait on this node (limit maxPendingReads)'),
+      );
+      return () => {};
+    }
+    const waiting: Waiting = { deadline: this.#host.now() + request.timeoutMs, pass };
+    this.#waiting.add(waiting);
+    if (consistency === 'linearizable') this.#gather(waiting);
+    else if (consistency === 'session') this.#whenApplied(waiting, minIndex);
+    else this.#checkLag(waiting, consistency.maxLagMs, minIndex);
+    return () => this.#settle(waiting, null, true);
+  }
+
+  #checkHistory({ history }: QueryRequest): QuorliteError | null {
+    if (history === undefined || history === this.#host.history()) return null;
+    return new QuorliteError(
+      'CLUSTER_MISMATCH',
+      `minIndex belongs to the history ${history}, this cluster is ${this.#host.history()}`,
+    );
+  }
+
+  #gather(waiting: Waiting): void {
+    this.#gathering.push(waiting);
+    this.#host.wake();
+  }
+
+  #whenApplied(waiting: Waiting, index: LogIndex): void {
+    this.#host.applyWaiters.wait(index, () => this.#settle(waiting, null));
+  }
+
+  #checkLag(waiting: Waiting, maxLagMs: number, minIndex: LogIndex): void {
+    const lag = this.#host.lagMs();
+    if (lag !== null && lag <= maxLagMs) {
+      this.#whenApplied(waiting, minIndex);
+      return;
+    }
+    const behind = lag === null ? 'unknown' : `up to ${Math.ceil(lag)} ms`;
+    this.#settle(
+      waiting,
+      new QuorliteError(
+        'NOT_READY',
+        `this node's lag is ${behind}, more than maxLagMs ${maxLagMs}`,
+      ),
+    );
+  }
+
+  #settle(waiting: Waiting, error: QuorliteError | null, silently = false): void {
+    const { pass } = waiting;
+    if (!pass) return;
+    waiting.pass = null;
+    this.#waiting.delete(waiting);
+    if (!silently) pass(error);
+  }
+
+  /** Asks for one round for all that gathered. Called once per turn of the loop. */
+  flush(raft: Raft): void {
+    if (this.#gathering.length === 0 || (raft.leader === 0 && raft.role !== 'leader')) return;
+    const round = this.#nextRound++;
+    this.#rounds.set(round, this.#gathering);
+    this.#gathering = [];
+    raft.readIndex(round);
+  }
+
+  granted({ context, index }: ReadGrant): void {
+    const round = this.#rounds.get(context);
+    this.#rounds.delete(context);
+    if (!round) return;
+    for (const waiting of round) this.#whenApplied(waiting, index);
+  }
+
+  /** The round will never be granted: gather again for the next leader. */
+  dropped(context: number): void {
+    const round = this.#rounds.get(context);
+    this.#rounds.delete(context);
+    for (const waiting of round ?? []) if (waiting.pass) this.#gathering.push(waiting);
+  }
+
+  /** All rounds in flight go to the next leader. */
+  leaderChanged(): void {
+    for (const context of [...this.#rounds.keys()]) this.dropped(context);
+  }
+
+  expire(leaderKnown: boolean): void {
+    const now = this.#host.now();
+    for (const waiting of this.#waiting) {
+      if (waiting.deadline > now) continue;
+      const error = leaderKnown
+        ? new QuorliteError('TIMEOUT', 'the read could not be served in time')
+        : new QuorliteError(
+            'NO_QUORUM',
+            'no leader is known: a majority of nodes is not reachable',
+          );
+      this.#settle(waiting, error);
+    }
+    this.#gathering = this.#gathering.filter((waiting) => waiting.pass !== null);
+  }
+
+  close(error: QuorliteError): void {
+    this.#closed = error;
+    for (const waiting of [...this.#waiting]) this.#settle(waiting, error);
+    this.#gathering = [];
+    this.#rounds.clear();
+  }
+
+  /** Lag that a result of now carries. */
+  lagNow(): number | null {
+    return this.#host.lagMs();
+  }
+
+  #request(request: QueryRequest, deadlineMs: number): ReadRequest {
+    const { limits } = this.#host;
+    return {
+      sql: request.sql,
+      params: toSqlParams(request.params),
+      deadlineMs,
+      maxRows: request.maxRows ?? limits.maxReadRows,
+      maxBytes: request.maxBytes ?? limits.maxReadBytes,
+    };
+  }
+
+  #run(request: QueryRequest, done: Callback<QueryResult>): void {
+    try {
+      const read = this.#request(request, this.#host.limits.readDeadlineMs);
+      const machine = this.#host.stateMachine();
+      const fast = machine.readNow(read);
+      if (fast) {
+        const { columns, rows, index } = fast;
+        done(null, { columns, rows, index, lagMs: this.lagNow() });
+        return;
+      }
+      this.#runInSlices(machine.openRead(read), done);
+    } catch (error) {
+      done(asQuorliteError(error, 'not-applied'), null);
+    }
+  }
+
+  #runInSlices(cursor: ReadCursor, done: Callback<QueryResult>): void {
+    const rows: SqlValue[][] = [];
+    const slice = (): void => {
+      try {
+        if (!cursor.next(rows, Number.POSITIVE_INFINITY, this.#sliceMs())) {
+          this.#host.soon(slice);
+          return;
+        }
+        const { columns, index } = cursor;
+        cursor.close();
+        done(null, { columns, rows, index, lagMs: this.lagNow() });
+      } catch (error) {
+        cursor.close();
+        done(asQuorliteError(error, 'not-applied'), null);
+      }
+    };
+    this.#host.soon(slice);
+  }
+
+  #sliceMs(): number {
+    return Math.min(this.#host.limits.readSliceMs, this.#host.electionMs / INLINE_PART);
+  }
+
+  #open(request: QueryRequest, done: Callback<QueryStream>): void {
+    if (this.openStreams >= this.#host.limits.maxOpenStreams) {
+      done(new QuorliteError('OVERLOADED', 'too many open streams (limit maxOpenStreams)'), null);
+      return;
+    }
+    try {
+      const read = this.#request(
+        {
+          ...request,
+          maxRows: request.maxRows ?? Number.POSITIVE_INFINITY,
+          maxBytes: request.maxBytes ?? Number.POSITIVE_INFINITY,
+        },
+        Number.POSITIVE_INFINITY,
+      );
+      done(null, this.#streamOf(this.#host.stateMachine().openRead(read)));
+    } catch (error) {
+      done(asQuorliteError(error, 'not-applied'), null);
+    }
+  }
+
+  #streamOf(cursor: ReadCursor): QueryStream {
+    this.openStreams++;
+    let open = true;
+    const close = (): void => {
+      if (!open) return;
+      open = false;
+      this.openStreams--;
+      cursor.close();
+    };
+    const next: QueryStream['next'] = (maxRows, callback) => {
+      const rows: SqlValue[][] = [];
+      const slice = (): void => {
+        if (!open) {
+          callback(new QuorliteError('ABORTED', 'the stream is closed'), [], true);
+          return;
+        }
+        try {
+          const done = cursor.next(rows, maxRows - rows.length, this.#sliceMs());
+          if (done) close();
+          if (done || rows.length >= maxRows) callback(null, rows, done);
+          else this.#host.soon(slice);
+        } catch (error) {
+          close();
+          callback(asQuorliteError(error, 'not-applied'), [], true);
+        }
+      };
+      slice();
+    };
+    return { columns: cursor.columns, index: cursor.index, next, close };
+  }
+}

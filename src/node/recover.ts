@@ -1,0 +1,151 @@
+/** From what the storage holds to what a replica starts from. */
+import type { Engine } from '../../wasm/engine.ts';
+import type { NodeLimits } from '../config/limits.ts';
+import type { Platform } from '../platform/contract.ts';
+import { randomId } from '../platform/contract.ts';
+import type { RaftStart } from '../raft/contract.ts';
+import type { StateMachine } from '../state-machine/contract.ts';
+import { openStateMachine } from '../state-machine/state-machine.ts';
+import type {
+  CheckpointContent,
+  Identity,
+  IdentityStore,
+  LogStore,
+  RecoveredLog,
+  SnapshotStore,
+  SyncMode,
+} from '../storage/contract.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { QuorliteError } from '../wire/error.ts';
+import { EMPTY_MEMBERSHIP } from '../wire/membership.ts';
+import type { Timing } from './timing.ts';
+
+/** What a node keeps. */
+export interface NodeStorage {
+  readonly identity: IdentityStore;
+  readonly log: LogStore;
+  readonly snapshots: SnapshotStore;
+  readonly sync: SyncMode;
+}
+
+/** A storage brought to a state from which a replica can start. */
+export interface Recovered {
+  readonly identity: Identity;
+  readonly stateMachine: StateMachine;
+  readonly start: RaftStart;
+  /** True while the storage holds no membership entry. */
+  readonly pristine: boolean;
+}
+
+/** Loads or mints the identity and counts this boot; saved before anything else happens. */
+export function openIdentity(storage: NodeStorage, platform: Platform): Identity {
+  const known = storage.identity.load();
+  const durable = storage.sync.mode === 'durable';
+  const identity: Identity = known
+    ? { ...known, boot: known.boot + 1, osBootId: durable ? platform.osBootId : known.osBootId }
+    : {
+        replica: randomId(platform.entropy),
+        cluster: 0,
+        boot: 1,
+        osBootId: platform.osBootId,
+        promise: '',
+        peers: [],
+      };
+  storage.identity.save(identity);
+  return identity;
+}
+
+/** Whether a relaxed-mode storage may have lost what it wrote last: another or an unknown boot of the system. */
+function lostBoot(identity: Identity, storage: NodeStorage, platform: Platform): boolean {
+  if (storage.sync.mode === 'durable') return false;
+  return platform.osBootId === '' || identity.osBootId !== platform.osBootId;
+}
+
+export interface RecoverOptions {
+  readonly platform: Platform;
+  readonly storage: NodeStorage;
+  readonly engine: Engine;
+  readonly limits: NodeLimits;
+  readonly timing: Timing;
+  readonly logger: Logger;
+}
+
+/** Opens the state machine over a checkpoint, or empty. */
+export function openMachine(
+  { engine, platform, limits }: RecoverOptions,
+  checkpoint: CheckpointContent | null,
+): StateMachine {
+  return openStateMachine({
+    engine,
+    checkpoint,
+    readHost: {
+      wallMs: () => platform.clock.wallMs(),
+      monotonicMs: () => platform.clock.monotonicMs(),
+      random: (out) => platform.entropy.fill(out),
+    },
+    maxPageBytes: limits.maxPageBytes,
+  });
+}
+
+/** Reads checkpoint and log, and makes them agree. Throws `CORRUPT` when they cannot. */
+export function recover(options: RecoverOptions): Recovered {
+  const { platform, storage, limits, timing, logger } = options;
+  const identity = openIdentity(storage, platform);
+  const newest = storage.snapshots.open();
+  if (newest?.fellBack) logger.warn('newest checkpoint is damaged, using the one before it');
+  const meta = newest?.content.meta ?? null;
+  const log = agree(storage.log.open(), meta, storage.log);
+  if (log.torn) logger.warn('an unfinished write at the end of the log was cut off');
+  const stateMachine = openMachine(options, newest?.content ?? null);
+  newest?.content.close();
+  const pristine = meta === null && log.entries.length === 0;
+  const seed = new Uint8Array(4);
+  platform.entropy.fill(seed);
+  const start: RaftStart = {
+    id: identity.replica,
+    hardState: log.hardState,
+    applied: { index: meta?.index ?? 0, term: meta?.term ?? 0 },
+    compacted: log.compacted,
+    membership: meta?.membership ?? EMPTY_MEMBERSHIP,
+    entries: log.entries,
+    limits: {
+      electionTicks: timing.electionTicks,
+      heartbeatTicks: timing.heartbeatTicks,
+      maxAppendBytes: limits.maxAppendBytes,
+      maxInflightMessages: limits.maxInflightMessages,
+      maxInflightBytes: limits.maxInflightBytes,
+      maxUncommittedBytes: limits.maxUncommittedBytes,
+      maxApplyBytes: limits.maxApplyBytes,
+      maxPendingReads: limits.maxPendingReads,
+    },
+    seed: new DataView(seed.buffer).getUint32(0),
+    recovering: !pristine && lostBoot(identity, storage, platform),
+  };
+  return { identity, stateMachine, start, pristine };
+}
+
+/**
+ * A crash between installing a snapshot and resetting the log leaves a log that does not reach the checkpoint, or
+ * contradicts it: the checkpoint wins (rule S3). A log that begins behind the checkpoint has a hole.
+ */
+function agree(
+  log: RecoveredLog,
+  checkpoint: { readonly index: number; readonly term: number } | null,
+  store: LogStore,
+): RecoveredLog {
+  const index = checkpoint?.index ?? 0;
+  if (log.compacted.index > index) {
+    throw new QuorliteError(
+      'CORRUPT',
+      `the log begins behind index ${log.compacted.index}, the newest readable checkpoint is at ${index}: wipe the data folder, and the node will join anew from its peers`,
+      { outcome: 'unknown' },
+    );
+  }
+  if (!checkpoint || log.compacted.index === index) return log;
+  const entry = log.entries[index - log.compacted.index - 1];
+  if (entry && entry.term === checkpoint.term) return log;
+  store.reset(index, checkpoint.term, (error) => {
+    if (error) throw error;
+  });
+  return { ...log, compacted: { index, term: checkpoint.term }, entries: [] };
+}

@@ -1,0 +1,176 @@
+/** A node as the API and clients use it. */
+import type { StateMachine } from '../state-machine/contract.ts';
+import { asQuorliteError, QuorliteError } from '../wire/error.ts';
+import type { CommandOutcome } from '../wire/result.ts';
+import type {
+  AdminRequest,
+  Callback,
+  ClusterStatus,
+  ClusterSummary,
+  Health,
+  Metric,
+  NodeService,
+  QueryRequest,
+  QueryResult,
+  QueryStream,
+  WriteRequest,
+} from './contract.ts';
+import { nodeMetrics } from './metrics.ts';
+import { idText, Node, type NodeOptions } from './node.ts';
+import type { WriteHandle } from './node-session.ts';
+import { clusterStatus, liveness, readiness } from './status.ts';
+
+/** Opens the storage, recovers and starts. Throws `CORRUPT`, `STORAGE_FAILED`, `CONFIG_INVALID`. */
+export function openNode(options: NodeOptions): NodeService {
+  const node = new Node(options);
+  const service = new Service(node);
+  node.status = () => service.status();
+  node.start();
+  return service;
+}
+
+class Service implements NodeService {
+  readonly #node: Node;
+
+  constructor(node: Node) {
+    this.#node = node;
+  }
+
+  get id(): number {
+    return this.#node.options.node;
+  }
+
+  get url(): string {
+    return this.#node.options.url;
+  }
+
+  get replica(): number {
+    return this.#node.self;
+  }
+
+  get #machine(): StateMachine {
+    return this.#node.replica.stateMachine;
+  }
+
+  write(request: WriteRequest, done: (outcome: CommandOutcome) => void): () => void {
+    try {
+      this.#refuseWhenClosing();
+      const handle = this.#submit(request, done);
+      return () => this.#giveUp(handle);
+    } catch (error) {
+      done({ ok: false, index: 0, error: asQuorliteError(error, 'not-applied') });
+      return () => {};
+    }
+  }
+
+  #refuseWhenClosing(): void {
+    if (this.#node.shuttingDown) {
+      throw new QuorliteError('SHUTTING_DOWN', 'this node is shutting down');
+    }
+    if (this.#node.removedAt !== null) {
+      throw new QuorliteError('NOT_READY', 'this node was removed from the cluster');
+    }
+  }
+
+  #submit(request: WriteRequest, done: (outcome: CommandOutcome) => void): WriteHandle {
+    const { session, key } = request;
+    if (!session && !key) return this.#node.session.write(request, done);
+    const { proposals } = this.#node.replica;
+    const header = session
+      ? { session: session.id, sequence: session.sequence, acknowledged: session.acknowledged, key }
+      : { session: 0, sequence: 0, acknowledged: 0, key };
+    return { write: proposals.submit(request, header, false, done), abandoned: false };
+  }
+
+  #giveUp(handle: WriteHandle): void {
+    handle.abandoned = true;
+    if (!handle.write) return;
+    this.#node.replica.proposals.abandon(
+      handle.write,
+      (outcome) => new QuorliteError('ABORTED', 'the caller gave up', { outcome }),
+    );
+  }
+
+  query(request: QueryRequest, done: Callback<QueryResult>): () => void {
+    return this.#node.replica.reads.query(request, done);
+  }
+
+  stream(request: QueryRequest, done: Callback<QueryStream>): () => void {
+    return this.#node.replica.reads.stream(request, done);
+  }
+
+  ready(timeoutMs: number, done: (error: QuorliteError | null) => void): () => void {
+    let open = true;
+    const finish = (error: QuorliteError | null): void => {
+      if (!open) return;
+      open = false;
+      stop();
+      timers.cancel(timer);
+      done(error);
+    };
+    const { timers } = this.#node.options.platform;
+    const check = (): void => {
+      if (this.readiness().ok) finish(null);
+    };
+    const stop = this.#node.watch(check);
+    const timer = timers.after(timeoutMs, () => {
+      finish(new QuorliteError('NO_QUORUM', this.readiness().reasons.join('; ')));
+    });
+    check();
+    return () => {
+      open = false;
+      stop();
+      timers.cancel(timer);
+    };
+  }
+
+  status(): ClusterStatus {
+    return clusterStatus(this.#node);
+  }
+
+  summary(): ClusterSummary {
+    const { raft } = this.#node.replica;
+    const leader = raft.membership.members.find(({ replica }) => replica === raft.leader);
+    return { clusterId: idText(this.#node.identity.cluster), leader: leader?.node ?? null };
+  }
+
+  settings(): { readonly [name: string]: number } {
+    return this.#machine.settings();
+  }
+
+  admin(request: AdminRequest, timeoutMs: number, done: Callback<ClusterStatus>): void {
+    this.#node.admin.run(request, timeoutMs, done);
+  }
+
+  checkpoint(done: Callback<{ index: number; bytes: number }>): void {
+    this.#node.checkpointer.take(done);
+  }
+
+  openExport(): ReturnType<StateMachine['openExport']> {
+    return this.#machine.openExport();
+  }
+
+  tablesRead(sql: string): readonly string[] {
+    return this.#machine.tablesRead(sql);
+  }
+
+  databaseHash(): { readonly index: number; readonly hash: string } {
+    return { index: this.#machine.applied.index, hash: this.#machine.databaseHash() };
+  }
+
+  live(): Health {
+    return liveness(this.#node);
+  }
+
+  readiness(): Health {
+    return readiness(this.#node);
+  }
+
+  metrics(): readonly Metric[] {
+    return nodeMetrics(this.#node);
+  }
+
+  shutdown(done: (error: Error | null) => void): void {
+    this.#node.shutdown(done);
+  }
+}

@@ -1,0 +1,31 @@
+/** From milliseconds in the configuration to ticks of the consensus core. */
+
+/** Ticks per heartbeat: more would only cost wake-ups. */
+const TICKS_PER_HEARTBEAT = 3;
+
+export interface Timing {
+  readonly tickMs: number;
+  readonly heartbeatTicks: number;
+  readonly electionTicks: number;
+  readonly electionMs: number;
+  /** How long a command marked slow may hold an election back, from its commit on (architecture, section 2). */
+  readonly slowMaxMs: number;
+}
+
+/**
+ * @example
+ * timing({ heartbeatMs: 150, electionMs: 1000 }).tickMs === 50;
+ */
+export function timing(config: {
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+}): Timing {
+  const tickMs = config.heartbeatMs / TICKS_PER_HEARTBEAT;
+  return {
+    tickMs,
+    heartbeatTicks: TICKS_PER_HEARTBEAT,
+    electionTicks: Math.max(TICKS_PER_HEARTBEAT * 2, Math.round(config.electionMs / tickMs)),
+    electionMs: config.electionMs,
+    slowMaxMs: 60_000,
+  };
+}
