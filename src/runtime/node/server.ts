@@ -1,0 +1,186 @@
+/** One port for everything on Node: the API over HTTP, clients and peers over WebSocket. */
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
+import { problemResponse } from '../../api/problem.ts';
+import { formatHostPort, isLoopback } from '../../config/address.ts';
+import { DEFAULT_LIMITS, type NodeLimits } from '../../config/limits.ts';
+import { QuorliteError } from '../../wire/error.ts';
+import { createUpgradeHandler, refuseSocket, type UpgradeOptions } from './upgrade.ts';
+
+/** What `listenNode` needs. `onRaft` and `onStream` as for `createUpgradeHandler`. */
+export interface ListenOptions extends UpgradeOptions {
+  /** Without brackets. */
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** The API, such as `createApi(…)`; absent on a listener for Raft alone. */
+  readonly app?:
+    | { fetch(request: Request, env: unknown): Response | Promise<Response> }
+    | undefined;
+  /** Which secrets are set: beyond loopback both are needed. */
+  readonly secrets: { readonly raft: boolean; readonly api: boolean };
+  readonly limits?: NodeLimits | undefined;
+}
+
+/** A bound port. */
+export interface NodeServer {
+  /** `http://host:port` as it can be reached from here. */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  /**
+   * Stops accepting, lets requests in flight end within `limits.shutdownMs`, then cuts what is left. WebSockets are
+   * asked to close. May be called again.
+   */
+  close(): Promise<void>;
+}
+
+/** Receiving a whole request, body included, milliseconds. */
+const REQUEST_MS = 120_000;
+/** An idle connection is kept a little longer than proxies usually do, so that they never meet a closed one. */
+const KEEP_ALIVE_MS = 65_000;
+/** How often connections are checked for the timeouts above. */
+const CHECK_MS = 1_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+/** How often connections that have become idle are closed while the server closes. */
+const SWEEP_MS = 20;
+
+/**
+ * Binds the port. Rejects with `CONFIG_INVALID` when it is taken or not allowed, with the fix in the message.
+ *
+ * @example
+ * const server = await listenNode({ host: '127.0.0.1', port: 4001, app, origins, secrets, onRaft, onStream });
+ */
+export async function listenNode(options: ListenOptions): Promise<NodeServer> {
+  const { host, port, app, secrets, limits = DEFAULT_LIMITS } = options;
+  requireSecrets(host, secrets);
+  const upgrades = createUpgradeHandler(options);
+  const server = createServer(
+    {
+      headersTimeout: limits.headersMs,
+      requestTimeout: Math.max(REQUEST_MS, limits.headersMs),
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: CHECK_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
+    getRequestListener((request, env) => (app ? app.fetch(request, env) : nothingHere()), {
+      hostname: host,
+      errorHandler: explain,
+    }),
+  );
+  server.maxConnections = limits.maxConnections;
+  server.on('clientError', refuseGarbage);
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
+    if (upgrades.handle(request, socket, head)) return;
+    socket.on('error', () => {});
+    refuseSocket(socket, new QuorliteError('NOT_FOUND', 'there is no WebSocket at this path'));
+  });
+  await bind(server, host, port);
+
+  let closed: Promise<void> | null = null;
+  const address = server.address() as AddressInfo;
+  return {
+    url: `http://${formatHostPort({ host: reachable(host), port: address.port })}`,
+    host,
+    port: address.port,
+    close() {
+      closed ??= closeServer(server, upgrades, limits.shutdownMs);
+      return closed;
+    },
+  };
+}
+
+function requireSecrets(host: string, secrets: ListenOptions['secrets']): void {
+  if (isLoopback(host) || (secrets.raft && secrets.api)) return;
+  const missing = [secrets.raft ? '' : 'secretRaft', secrets.api ? '' : 'secretApi'].filter(
+    Boolean,
+  );
+  throw new QuorliteError(
+    'CONFIG_INVALID',
+    `listening on ${host} needs ${missing.join(' and ')}: set ${missing.length > 1 ? 'them' : 'it'}, or listen on 127.0.0.1`,
+  );
+}
+
+function bind(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    function failed(error: NodeJS.ErrnoException): void {
+      reject(explainBind(error, formatHostPort({ host, port })));
+    }
+    server.once('error', failed);
+    server.listen({ host, port }, () => {
+      server.off('error', failed);
+      resolve();
+    });
+  });
+}
+
+function explainBind(error: NodeJS.ErrnoException, address: string): QuorliteError {
+  const reasons: { readonly [code: string]: string } = {
+    EADDRINUSE: 'is in use: stop the process that has it, or set listen (--listen) to another port',
+    EACCES: 'may not be bound by this user: set listen (--listen) to a port above 1023',
+    EADDRNOTAVAIL: 'is no address of this machine: correct listen (--listen)',
+    ENOTFOUND: 'names no known host: correct listen (--listen)',
+  };
+  const reason = reasons[error.code ?? ''] ?? `cannot be bound: ${error.message}`;
+  return new QuorliteError('CONFIG_INVALID', `${address} ${reason}`, { cause: error });
+}
+
+/** The address under which a listener on every interface is reached from here. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  return host === '::' ? '::1' : host;
+}
+
+function nothingHere(): Response {
+  return problemResponse(new QuorliteError('NOT_FOUND', 'this port is for peers only'));
+}
+
+/** A request whose line or Host header is no URL never reaches the API. */
+function explain(error: unknown): Response {
+  const message = error instanceof Error ? error.message : String(error);
+  return problemResponse(new QuorliteError('BAD_REQUEST', `the request is malformed: ${message}`));
+}
+
+/** What Node's parser refuses: garbage, oversized headers, headers or bodies that do not come. */
+function refuseGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  socket.on('error', () => {});
+  if (error.code === 'HPE_HEADER_OVERFLOW') {
+    const message = `the headers exceed ${MAX_HEADER_BYTES} bytes`;
+    refuseSocket(socket, new QuorliteError('BAD_REQUEST', message), 431);
+  } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    refuseSocket(
+      socket,
+      new QuorliteError('BAD_REQUEST', 'the request did not arrive in time'),
+      408,
+    );
+  } else {
+    refuseSocket(socket, new QuorliteError('BAD_REQUEST', 'this is not HTTP'));
+  }
+}
+
+function closeServer(
+  server: Server,
+  upgrades: ReturnType<typeof createUpgradeHandler>,
+  graceMs: number,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+    const deadline = setTimeout(() => {
+      upgrades.terminate();
+      server.closeAllConnections();
+    }, graceMs);
+    server.close(() => {
+      clearInterval(sweep);
+      clearTimeout(deadline);
+      resolve();
+    });
+    upgrades.close();
+    server.closeIdleConnections();
+  });
+}
