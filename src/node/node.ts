@@ -93,10 +93,7 @@ export class Node {
   readonly founding: Founding;
   #askedAt = Number.NEGATIVE_INFINITY;
   readonly #traffic: PeerTraffic;
-  readonly #invited = new Map<
-    number,
-    { url: string; done: Callback<ReplicaId>; deadline: number }
-  >();
+  readonly #invitations: Invitations;
   /** Called when role, leader or membership change, for `ready` and the like. */
   readonly #watchers = new Set<() => void>();
 

@@ -1,0 +1,321 @@
+/** Starts a node on Node.js: configuration, folder, engine, transport, port, API, client. */
+import { mkdirSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import type { Engine } from '../../../wasm/engine.ts';
+import { loadSqliteEngine } from '../../../wasm/load/node.ts';
+import { createApi } from '../../api/app.ts';
+import { createSecretAuth } from '../../api/auth.ts';
+import { createOriginPolicy } from '../../api/origins.ts';
+import { createStreamServer, type StreamServer } from '../../api/stream/server.ts';
+import type { Client } from '../../client/contract.ts';
+import { createEmbeddedClient } from '../../client/embedded.ts';
+import type { NodeConfig } from '../../config/node-config.ts';
+import type { ResolvedConfig } from '../../config/resolve.ts';
+import type { NodeService } from '../../node/contract.ts';
+import type { NodeStorage } from '../../node/recover.ts';
+import { openNode } from '../../node/service.ts';
+import type { Platform } from '../../platform/contract.ts';
+import type { FileFolder } from '../../platform/files.ts';
+import type { Link, LinkEvents } from '../../platform/links.ts';
+import { createSnapshotStore } from '../../storage/checkpoint/store.ts';
+import { createFileLogStore } from '../../storage/file-log/file-log.ts';
+import { createIdentityStore } from '../../storage/identity.ts';
+import { createMemoryFolder } from '../../storage/memory-folder.ts';
+import { createLogger, type Logger } from '../../telemetry/logger.ts';
+import type { Transport } from '../../transport/contract.ts';
+import { createLinkTransport } from '../../transport/link-transport.ts';
+import { QuorliteError } from '../../wire/error.ts';
+import { createTokenVerifier } from '../../wire/token-proof.ts';
+import { VERSION } from '../version.ts';
+import { resolveNodeConfig } from './config.ts';
+import { openNodeFolder } from './files.ts';
+import { createWebSocketDialer } from './links.ts';
+import { createNodePlatform } from './platform.ts';
+import { listenNode, type NodeServer } from './server.ts';
+import { createUpgradeHandler, type UpgradeHandler } from './upgrade.ts';
+
+/** A node that runs in this process. */
+export interface RunningNode {
+  /** Its number in `nodes`. */
+  readonly id: number;
+  /** Where it can be reached; '' without a socket. */
+  readonly url: string;
+  /** The client inside this node. */
+  readonly client: Client;
+  /** The node itself, below the client. */
+  readonly service: NodeService;
+  /** The HTTP API, to be mounted in an existing server. */
+  fetch(request: Request): Response | Promise<Response>;
+  /**
+   * WebSocket upgrades for an existing `http.Server`. False, with the socket untouched, when the path is none of the
+   * node's.
+   */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): boolean;
+  /** Hands leadership over, drains, flushes and closes. May be called again. */
+  shutdown(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Starts a node. Resolves when its storage is recovered and its port is bound; calls wait for a leader. Rejects with
+ * `CONFIG_INVALID`, `CORRUPT` or `STORAGE_FAILED`.
+ *
+ * @example
+ * const node = await startNode({ dataDir: './data' });
+ * await node.client.execute('CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, name TEXT)');
+ * await node.shutdown();
+ */
+export async function startNode(config: NodeConfig = {}): Promise<RunningNode> {
+  const resolved = resolveNodeConfig(config);
+  const platform = createNodePlatform();
+  const logger = createNodeLogger(resolved, platform);
+  for (const warning of resolved.warnings) logger.warn(warning);
+  const engine = resolveEngine(resolved);
+  const storage = openStorage(resolved, platform);
+  const servers: NodeServer[] = [];
+  try {
+    return await compose({ resolved, platform, logger, engine, storage, servers });
+  } catch (error) {
+    await Promise.all(servers.map((server) => server.close()));
+    storage.close();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly resolved: ResolvedConfig;
+  readonly platform: Platform;
+  readonly logger: Logger;
+  readonly engine: Engine;
+  readonly storage: OpenStorage;
+  readonly servers: NodeServer[];
+}
+
+async function compose(parts: Parts): Promise<RunningNode> {
+  const { resolved, platform, logger, engine, storage, servers } = parts;
+  const entrance = new Entrance();
+  const originPolicy = createOriginPolicy({
+    origins: resolved.origins,
+    url: resolved.advertise || 'http://127.0.0.1',
+    authenticated: resolved.secretApi !== null,
+  });
+  const upgrade = {
+    origins: originPolicy,
+    onRaft: (link: Link, remote: string) => entrance.raft(link, remote),
+    onStream: (link: Link, remote: string) => entrance.stream(link, remote),
+  };
+  await bindAll(resolved, entrance, upgrade, servers);
+  const url = resolved.advertise || servers[0]?.url || '';
+  const transport = createLinkTransport({
+    dialer: createWebSocketDialer(),
+    platform,
+    secret: resolved.secretRaft,
+    logger,
+  });
+  const service = openNode({
+    node: resolved.id,
+    url,
+    nodes: new Map(resolved.nodes.map((node) => [node.id, node.url])),
+    role: resolved.role,
+    expectExisting: resolved.expectExisting,
+    foundWith: resolved.foundWith,
+    heartbeatMs: resolved.heartbeatMs,
+    electionMs: resolved.electionMs,
+    checkpoint: resolved.checkpoint,
+    limits: resolved.limits,
+    platform,
+    logger,
+    engine,
+    storage,
+    transport,
+  });
+  const app = createNodeApi({ resolved, platform, logger, engine, service, originPolicy });
+  const stream = createNodeStream(resolved, platform, logger, service);
+  entrance.open({ app, transport, stream });
+  const upgrades = createUpgradeHandler(upgrade);
+  return runningNode({ url, service, platform, app, upgrades, stream, servers, storage });
+}
+
+/** Serves from the moment that the port is bound; says so until the node is there. */
+class Entrance {
+  #app: { fetch(request: Request, env: unknown): Response | Promise<Response> } | null = null;
+  #transport: Transport | null = null;
+  #stream: StreamServer | null = null;
+
+  open(parts: {
+    app: { fetch(request: Request, env: unknown): Response | Promise<Response> };
+    transport: Transport;
+    stream: StreamServer;
+  }): void {
+    this.#app = parts.app;
+    this.#transport = parts.transport;
+    this.#stream = parts.stream;
+  }
+
+  fetch(request: Request, env: unknown): Response | Promise<Response> {
+    return this.#app?.fetch(request, env) ?? new Response('starting', { status: 503 });
+  }
+
+  raft(link: Link, remote: string): LinkEvents {
+    return this.#transport?.accept(link, remote) ?? refuse(link);
+  }
+
+  stream(link: Link, remote: string): LinkEvents {
+    return this.#stream?.accept(link, remote) ?? refuse(link);
+  }
+}
+
+function refuse(link: Link): LinkEvents {
+  link.close('the node is starting');
+  return { opened: () => {}, message: () => {}, closed: () => {} };
+}
+
+async function bindAll(
+  resolved: ResolvedConfig,
+  entrance: Entrance,
+  upgrade: Parameters<typeof createUpgradeHandler>[0],
+  servers: NodeServer[],
+): Promise<void> {
+  const { listen, listenRaft, limits } = resolved;
+  const secrets = { raft: resolved.secretRaft !== null, api: resolved.secretApi !== null };
+  const app = { fetch: (request: Request, env: unknown) => entrance.fetch(request, env) };
+  if (listen) {
+    const onRaft = listenRaft ? undefined : upgrade.onRaft;
+    const options = { ...listen, ...upgrade, onRaft, app, secrets, limits };
+    servers.push(await listenNode(options));
+  }
+  if (listenRaft) {
+    const options = { ...listenRaft, ...upgrade, onStream: undefined, secrets, limits };
+    servers.push(await listenNode(options));
+  }
+}
+
+function createNodeLogger(resolved: ResolvedConfig, platform: Platform): Logger {
+  const { log, logFormat } = resolved;
+  if (typeof log === 'object') return log;
+  return createLogger({
+    level: log,
+    format: logFormat ?? (process.stderr.isTTY ? 'pretty' : 'json'),
+    wallMs: () => platform.clock.wallMs(),
+    write: (line) => process.stderr.write(`${line}\n`),
+  });
+}
+
+function resolveEngine({ engine }: ResolvedConfig): Engine {
+  if (typeof engine === 'object') return engine;
+  if (engine === 'sqlite') return loadSqliteEngine();
+  throw new QuorliteError(
+    'NOT_SUPPORTED',
+    `the engine "${engine}" is not part of this release; use "sqlite"`,
+  );
+}
+
+interface OpenStorage extends NodeStorage {
+  close(): void;
+}
+
+function openStorage(resolved: ResolvedConfig, platform: Platform): OpenStorage {
+  const folder = openFolder(resolved);
+  folder.lock();
+  const { clock, timers, entropy } = platform;
+  return {
+    identity: createIdentityStore(folder),
+    log: createFileLogStore({ folder, sync: resolved.sync, clock, timers, entropy }),
+    snapshots: createSnapshotStore({ folder }),
+    sync: resolved.sync,
+    close: () => folder.unlock(),
+  };
+}
+
+function openFolder(resolved: ResolvedConfig): FileFolder {
+  if (resolved.storage === 'memory') return createMemoryFolder();
+  mkdirSync(resolved.dataDir, { recursive: true, mode: 0o700 });
+  return openNodeFolder(join(resolved.dataDir));
+}
+
+function createNodeApi(options: {
+  resolved: ResolvedConfig;
+  platform: Platform;
+  logger: Logger;
+  engine: Engine;
+  service: NodeService;
+  originPolicy: ReturnType<typeof createOriginPolicy>;
+}): ReturnType<typeof createApi> {
+  const { resolved, platform, logger, engine, service, originPolicy } = options;
+  const { name, version, hash } = engine.id;
+  const monotonicMs = (): number => platform.clock.monotonicMs();
+  const auth =
+    resolved.secretApi === null
+      ? undefined
+      : createSecretAuth({
+          secret: resolved.secretApi,
+          monotonicMs,
+          failed: () => logger.warn('a request with a bad token was refused'),
+        });
+  return createApi({
+    service,
+    about: { version: VERSION, engine: `${name}/${version}/${hash}`, runtime: platform.runtime },
+    auth,
+    origins: originPolicy,
+    limits: resolved.limits,
+    logger,
+    slowQueryMs: resolved.slowQueryMs,
+    logStatements: resolved.logStatements,
+    monotonicMs,
+  });
+}
+
+function createNodeStream(
+  resolved: ResolvedConfig,
+  platform: Platform,
+  logger: Logger,
+  service: NodeService,
+): StreamServer {
+  const { secretApi } = resolved;
+  const salt = new Uint8Array(16);
+  platform.entropy.fill(salt);
+  const verifier = secretApi === null ? null : createTokenVerifier(secretApi, salt);
+  const findVerifier = verifier && ((identity: string) => (identity === '' ? verifier : null));
+  return createStreamServer({ service, platform, logger, findVerifier });
+}
+
+function runningNode(parts: {
+  url: string;
+  service: NodeService;
+  platform: Platform;
+  app: { fetch(request: Request): Response | Promise<Response> };
+  upgrades: UpgradeHandler;
+  stream: StreamServer;
+  servers: readonly NodeServer[];
+  storage: OpenStorage;
+}): RunningNode {
+  const { url, service, platform, app, upgrades, stream, servers, storage } = parts;
+  const client = createEmbeddedClient(service, { platform });
+  let stopped: Promise<void> | null = null;
+  async function stop(): Promise<void> {
+    upgrades.close();
+    await new Promise<void>((resolve) => stream.close(resolve));
+    const closing = Promise.all(servers.map((server) => server.close()));
+    const error = await new Promise<Error | null>((resolve) => service.shutdown(resolve));
+    upgrades.terminate();
+    await closing;
+    storage.close();
+    if (error) throw error;
+  }
+  const shutdown = (): Promise<void> => {
+    stopped ??= stop();
+    return stopped;
+  };
+  return {
+    id: service.id,
+    url,
+    client,
+    service,
+    fetch: (request) => app.fetch(request),
+    handleUpgrade: (request, socket, head) => upgrades.handle(request, socket, head),
+    shutdown,
+    [Symbol.asyncDispose]: shutdown,
+  };
+}
