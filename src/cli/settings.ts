@@ -66,9 +66,9 @@ function readPatch(words: readonly string[]): { [name: string]: number } {
     if (spec === null) {
       throw new UsageError(`unknown setting "${name}"${didYouMean(name, Object.keys(SETTINGS))}`);
     }
-    const amounts = (['plain', 'bytes', 'ms'] as const).map((kind) => parseAmount(text, kind));
-    const value = amounts.find((amount) => !Number.isNaN(amount));
-    if (value === undefined || !Number.isInteger(value) || value < spec.min || value > spec.max) {
+    const kind = name.endsWith('Bytes') ? 'bytes' : name.endsWith('Ms') ? 'ms' : 'plain';
+    const value = parseAmount(text, kind);
+    if (!Number.isInteger(value) || value < spec.min || value > spec.max) {
       throw new UsageError(
         `${name} must be a whole number from ${spec.min} to ${spec.max}, not "${text}"`,
       );
