@@ -1,6 +1,8 @@
 /** Elections: pre-vote, vote, and when to start one (rules E1 to E10, P1 to P5). */
+import type { ReplicaId } from '../wire/entry.ts';
 import { type Message, MessageType } from '../wire/message.ts';
 import type { Core } from './core.ts';
+import type { Draft } from './draft.ts';
 import { isVoter, voteResult } from './quorum.ts';
 import { dropForwardedReads, expireForwardedReads } from './reads.ts';
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './roles.ts';
@@ -12,7 +14,7 @@ export function tickElection(core: Core): void {
   if (core.forcedTicks > 0) core.forcedTicks--;
   const hinted = core.leaderLostTicks > 0 && --core.leaderLostTicks === 0;
   if (!hinted && core.electionElapsed < core.electionTimeout) return;
-  core.electionElapsed = 0;
+  // Without a campaign the time goes on: a replica that may not campaign must not look as if it had heard the leader.
   campaign(core);
 }
 
@@ -65,6 +67,7 @@ function requestVotes(
     request.index = core.log.last;
     request.logTerm = core.log.lastTerm;
     request.force = forced;
+    tellCommit(core, request);
     if (type === MessageType.vote) {
       core.sendDurable(request);
       continue;
@@ -75,9 +78,13 @@ function requestVotes(
   }
 }
 
-/** Whether a leader was heard of so recently that nobody else may disturb (rule P3). */
-export function inLease(core: Core): boolean {
-  return core.leader !== 0 && core.electionElapsed < core.limits.electionTicks;
+/**
+ * Whether a leader was heard of so recently that nobody else may disturb it (rule P3). A leader that campaigns itself
+ * has come back from a crash and disturbs nobody.
+ */
+export function inLease(core: Core, candidate: ReplicaId): boolean {
+  const { leader, limits } = core;
+  return leader !== 0 && leader !== candidate && core.electionElapsed < limits.electionTicks;
 }
 
 /**
@@ -85,6 +92,7 @@ export function inLease(core: Core): boolean {
  * may not know that it is a voter yet (rule E10), nor its peers.
  */
 export function handleVoteRequest(core: Core, request: Message): void {
+  learnCommit(core, request);
   const pre = request.type === MessageType.preVote;
   const free = core.leader === 0 && (core.vote === 0 || core.vote === request.from);
   const may = pre
@@ -94,6 +102,7 @@ export function handleVoteRequest(core: Core, request: Message): void {
   const type = pre ? MessageType.preVoteReply : MessageType.voteReply;
   const reply = core.draft(type, request.from);
   reply.reject = !granted;
+  tellCommit(core, reply);
   // A grant names the term asked for, a refusal our own (rule P1).
   if (granted) reply.term = request.term;
   if (pre) {
@@ -110,12 +119,35 @@ export function handleVoteRequest(core: Core, request: Message): void {
 
 /** Counts an answer to the campaign under way; answers to earlier ones change nothing (rule E8). */
 export function handleVoteReply(core: Core, reply: Message): void {
+  learnCommit(core, reply);
   const pre = reply.type === MessageType.preVoteReply;
   if (core.role !== (pre ? 'preCandidate' : 'candidate')) return;
   if (pre && !reply.reject && reply.term !== core.term + 1) return;
   if (reply.from !== core.id && !isVoter(core.membership, reply.from)) return;
   if (!core.votes.has(reply.from)) core.votes.set(reply.from, !reply.reject);
   decide(core);
+}
+
+/** Adds the commit index and its term to a message about a vote. */
+export function tellCommit(core: Core, message: Draft): void {
+  message.commit = core.log.commit;
+  message.hintTerm = core.log.termAt(core.log.commit)!;
+}
+
+/**
+ * Learns that an entry is committed from whoever says so with its term. Without this a replica that came back with an
+ * old commit index could be stuck for good: in the configuration before the last it needs the vote of a replica
+ * that is no voter any more and has a longer log (raft-rs, `maybe_commit_by_vote`). A committed membership entry ends
+ * the campaign until it is applied (rule E6).
+ */
+function learnCommit(core: Core, { commit, hintTerm }: Message): void {
+  const { log } = core;
+  if (core.role === 'leader' || core.installing || commit <= log.commit) return;
+  if (!log.matches(commit, hintTerm)) return;
+  log.commitTo(commit);
+  if (core.role !== 'follower' && log.holdsMembership(log.applied + 1, commit)) {
+    becomeFollower(core, core.term, 0);
+  }
 }
 
 function decide(core: Core): void {

@@ -2,7 +2,7 @@
 import { unreachable } from '../wire/assert.ts';
 import { type Message, MessageType } from '../wire/message.ts';
 import type { Core } from './core.ts';
-import { handleVoteReply, handleVoteRequest, inLease } from './election.ts';
+import { handleVoteReply, handleVoteRequest, inLease, tellCommit } from './election.ts';
 import { handleAppend, handleHeartbeat, hearLeader } from './follower.ts';
 import { handleReadIndex, handleReadIndexReply } from './reads.ts';
 import { sendRemoved } from './reconfigure.ts';
@@ -46,7 +46,7 @@ function admitNewTerm(core: Core, message: Message): boolean {
   const { type } = message;
   const asksVote = type === MessageType.preVote || type === MessageType.vote;
   // While the leader is heard nobody may disturb, unless the leader itself wants to hand over (rule P3).
-  if (asksVote && !message.force && inLease(core)) return false;
+  if (asksVote && !message.force && inLease(core, message.from)) return false;
   // A pre-vote and its grant name a term that nobody has entered yet (rule P1).
   if (type === MessageType.preVote) return true;
   if (type === MessageType.preVoteReply && !message.reject) return true;
@@ -72,6 +72,7 @@ function answerOldTerm(core: Core, message: Message): void {
       const type = pre ? MessageType.preVoteReply : MessageType.voteReply;
       const reply = core.draft(type, message.from);
       reply.reject = true;
+      tellCommit(core, reply);
       core.send(reply);
       return;
     }

@@ -37,7 +37,10 @@ export interface Message {
   readonly index: LogIndex;
   /** Term of the entry at `index`. */
   readonly logTerm: Term;
-  /** The sender's commit index; in heartbeats min(match, commit) (rule R2). */
+  /**
+   * The sender's commit index; in heartbeats min(match, commit) (rule R2). Votes and their replies name its term in
+   * `hintTerm`, so that whoever holds that entry learns that it is committed.
+   */
   readonly commit: LogIndex;
   readonly reject: boolean;
   /** A campaign or request that leadership transfer asked for: overrides the lease (rule P3). */

@@ -1,0 +1,380 @@
+/**
+ * A cluster of cores under a random schedule: a lossy, duplicating, reordering network, crashes that lose unsynced
+ * writes, partitions, lagging disks and state machines, checkpoints, membership churn, transfers, reads. Everything
+ * comes from one seed; a second phase heals all and demands progress.
+ */
+import type { RaftLimits } from '../../src/raft/contract.ts';
+import { assert } from '../../src/wire/assert.ts';
+import type { ReplicaId } from '../../src/wire/entry.ts';
+import type { MemberChange } from '../../src/wire/membership.ts';
+import type { Message } from '../../src/wire/message.ts';
+import { CoreChecker, votes } from './core-checker.ts';
+import { Dice } from './random.ts';
+import type { Checkpoint } from './virtual-disk.ts';
+import { foundOn, memberOf, type ReplicaEvents, VirtualReplica } from './virtual-replica.ts';
+
+interface Packet {
+  readonly from: ReplicaId;
+  readonly to: ReplicaId;
+  readonly message: Message | null;
+  readonly checkpoint: Checkpoint | null;
+}
+
+/** What a seed may do; rates are percent of steps or of messages. Drawn per seed, so that rare mixes occur. */
+interface Swarm {
+  readonly voters: number;
+  readonly loss: number;
+  readonly duplicate: number;
+  /** How far behind the front of the queue a packet may be picked. */
+  readonly reorder: number;
+  readonly crash: number;
+  readonly partition: number;
+  readonly churn: number;
+  readonly transfer: number;
+  readonly checkpoint: number;
+  readonly hint: number;
+  readonly stall: number;
+  readonly relaxed: boolean;
+}
+
+function drawSwarm(dice: Dice): Swarm {
+  const some = (max: number): number =>
+    dice.percent(50) ? 0 : (1 + dice.below(100)) * (max / 100);
+  const relaxed = dice.percent(15);
+  return {
+    voters: relaxed ? dice.pick([3, 5]) : dice.pick([1, 2, 3, 3, 3, 4, 5]),
+    loss: some(20),
+    duplicate: some(10),
+    reorder: dice.pick([1, 1, 4, 30]),
+    crash: some(1),
+    partition: some(0.6),
+    churn: relaxed ? 0 : some(2),
+    transfer: some(1),
+    checkpoint: some(3),
+    hint: some(1),
+    stall: some(0.3),
+    relaxed,
+  };
+}
+
+function drawLimits(dice: Dice): RaftLimits {
+  return {
+    electionTicks: 10,
+    heartbeatTicks: dice.pick([1, 2, 3]),
+    maxAppendBytes: dice.pick([1, 200, 4000]),
+    maxInflightMessages: dice.pick([1, 2, 8]),
+    maxInflightBytes: dice.pick([300, 100_000]),
+    maxUncommittedBytes: dice.pick([2000, 100_000]),
+    maxApplyBytes: dice.pick([1, 300, 10_000]),
+    maxPendingReads: 16,
+  };
+}
+
+/** One seed's world. `run` throws on the first violation. */
+export class CoreWorld {
+  readonly replicas: Map<ReplicaId, VirtualReplica> = new Map();
+  readonly checker: CoreChecker = new CoreChecker(this.replicas);
+  readonly swarm: Swarm;
+  readonly #dice: Dice;
+  readonly #limits: RaftLimits;
+  readonly #events: ReplicaEvents;
+  #network: Packet[] = [];
+  readonly #cut: Set<string> = new Set();
+  readonly #readFloors: Map<number, number> = new Map();
+  readonly #stalled: Set<ReplicaId> = new Set();
+  readonly #gone: Set<ReplicaId> = new Set();
+  #contexts = 0;
+  #nextId: ReplicaId;
+  #proposals = 0;
+  #healed = false;
+  readsServed: number = 0;
+
+  constructor(seed: number) {
+    this.#dice = new Dice(seed);
+    this.swarm = drawSwarm(this.#dice);
+    this.#limits = drawLimits(this.#dice);
+    this.#events = this.#makeEvents();
+    this.#nextId = this.swarm.voters + 1;
+    const voters = Array.from({ length: this.swarm.voters }, (_, at) => at + 1);
+    for (const id of voters) this.#add(id);
+    foundOn(this.#get(1).disk, voters);
+    for (const id of voters) this.#boot(this.#get(id));
+    this.#get(1).apply();
+    this.#get(1).raft.campaign();
+    this.#get(1).drain();
+  }
+
+  #makeEvents(): ReplicaEvents {
+    return {
+      message: (message) => {
+        this.checker.observeSend(message);
+        this.#send({ from: message.from, to: message.to, message, checkpoint: null });
+      },
+      snapshot: (replica, to, index) => {
+        const { checkpoint } = replica.disk;
+        assert(checkpoint.index >= index, 'a checkpoint reaches back to the log');
+        this.#network.push({ from: replica.id, to, message: null, checkpoint });
+      },
+      read: (replica, grant) => {
+        const floor = this.#readFloors.get(grant.context)!;
+        assert(replica.applied >= floor, () => `read at ${replica.id} misses entry ${floor}`);
+        this.#readFloors.delete(grant.context);
+        this.readsServed++;
+      },
+      readDropped: (_replica, context) => this.#readFloors.delete(context),
+      applied: (replica, entry) => this.checker.observeApply(replica, entry.index),
+      stepped: (replica) => this.checker.observe(replica),
+      effects: (replica, effects) => {
+        for (const write of effects.writes) this.checker.observeWrite(replica, write.entries);
+      },
+      removed: (replica) => this.#gone.add(replica.id),
+    };
+  }
+
+  #send(packet: Packet): void {
+    if (!this.#healed && this.#dice.percent(this.swarm.loss)) return;
+    this.#network.push(packet);
+    if (!this.#healed && this.#dice.percent(this.swarm.duplicate)) this.#network.push(packet);
+  }
+
+  #add(id: ReplicaId): VirtualReplica {
+    const options = { limits: this.#limits, relaxed: this.swarm.relaxed };
+    const replica = new VirtualReplica(id, options, this.#events);
+    this.replicas.set(id, replica);
+    return replica;
+  }
+
+  #get(id: ReplicaId): VirtualReplica {
+    return this.replicas.get(id)!;
+  }
+
+  #boot(replica: VirtualReplica): void {
+    replica.start(this.#dice.seed());
+    for (const peer of this.replicas.values()) {
+      if (peer === replica || !peer.up) continue;
+      if (peer.recovering) replica.raft.peerRestarted(peer.id, true);
+      if (!replica.recovering && this.#dice.percent(50)) continue;
+      peer.raft.peerRestarted(replica.id, replica.recovering);
+      peer.drain();
+    }
+  }
+
+  get #up(): VirtualReplica[] {
+    return [...this.replicas.values()].filter((replica) => replica.up);
+  }
+
+  /** Faults and load for `steps` steps, then healing and progress. */
+  run(steps: number): void {
+    for (let i = 0; i < steps; i++) this.#act();
+    this.#heal();
+    this.#converge();
+  }
+
+  #act(): void {
+    const dice = this.#dice;
+    const { swarm } = this;
+    if (dice.percent(swarm.crash)) this.#crashOne();
+    if (dice.percent(swarm.partition)) this.#partition();
+    if (dice.percent(swarm.churn)) this.#churn();
+    if (dice.percent(2)) this.#restartOne();
+    if (this.#up.length === 0) return;
+    const replica = dice.pick(this.#up);
+    if (dice.percent(swarm.transfer)) this.#transfer(replica);
+    if (dice.percent(swarm.checkpoint)) replica.checkpoint(dice.below(10));
+    if (dice.percent(swarm.hint)) this.#hint(replica);
+    if (dice.percent(swarm.stall)) this.#stall(replica);
+    const choice = dice.below(100);
+    if (choice < 55) this.#deliver();
+    else if (choice < 65) replica.tick();
+    else if (choice < 80) this.#sync(replica);
+    else if (choice < 88) replica.apply(1 + dice.below(4));
+    else if (choice < 95) this.#propose(replica);
+    else this.#read(replica);
+  }
+
+  #sync(replica: VirtualReplica): void {
+    if (this.#stalled.has(replica.id)) return;
+    replica.sync(1 + this.#dice.below(3));
+  }
+
+  #propose(replica: VirtualReplica): void {
+    const leader = this.#up.find((each) => each.raft.role === 'leader') ?? replica;
+    const target = this.#dice.percent(80) ? leader : replica;
+    const payload = new Uint8Array(this.#dice.below(60));
+    payload.fill(++this.#proposals & 255);
+    target.propose(payload);
+  }
+
+  #read(replica: VirtualReplica): void {
+    const context = ++this.#contexts;
+    this.#readFloors.set(context, this.checker.lastCommitted);
+    replica.raft.readIndex(context);
+    replica.drain();
+  }
+
+  #deliver(): void {
+    const { length } = this.#network;
+    if (length === 0) return;
+    const at = this.#dice.below(Math.min(length, this.swarm.reorder));
+    const [packet] = this.#network.splice(at, 1);
+    this.#arrive(packet!);
+  }
+
+  #arrive({ from, to, message, checkpoint }: Packet): void {
+    const receiver = this.replicas.get(to);
+    const lost = receiver === undefined || !receiver.up || this.#cut.has(`${from}>${to}`);
+    if (message !== null) {
+      if (!lost) receiver.step(message);
+      return;
+    }
+    const sender = this.#get(from);
+    if (!lost && !this.#stalled.has(to)) receiver.install(checkpoint!);
+    if (!sender.up) return;
+    sender.raft.snapshotReport(to, checkpoint!.index, !lost);
+    sender.drain();
+  }
+
+  #crashOne(): void {
+    const replica = this.#dice.pick([...this.replicas.values()]);
+    if (!replica.up) return;
+    this.#stalled.delete(replica.id);
+    // One lost boot at a time; and a founder whose peers are pristine has nobody to recover from.
+    const founding = this.checker.lastCommitted < 2;
+    const lossy = founding || [...this.replicas.values()].some((each) => each.recovering);
+    if (this.swarm.relaxed && (lossy || this.#dice.percent(50))) {
+      replica.kill();
+      return;
+    }
+    const { queue } = replica.disk;
+    const writes = this.#dice.below(queue.length + 1);
+    const entries = this.#dice.below((queue[writes]?.entries.length ?? 0) + 1);
+    replica.crash({ writes, entries });
+  }
+
+  #restartOne(): void {
+    const down = [...this.replicas.values()].filter((replica) => !replica.up);
+    if (down.length > 0) this.#boot(this.#dice.pick(down));
+  }
+
+  #partition(): void {
+    this.#cut.clear();
+    if (this.#dice.percent(50)) return;
+    const percent = this.#dice.pick([10, 30, 60]);
+    const twoWay = this.#dice.percent(60);
+    for (const a of this.replicas.keys()) {
+      for (const b of this.replicas.keys()) {
+        if (a >= b || !this.#dice.percent(percent)) continue;
+        this.#cut.add(`${a}>${b}`);
+        if (twoWay) this.#cut.add(`${b}>${a}`);
+      }
+    }
+  }
+
+  #transfer(replica: VirtualReplica): void {
+    replica.raft.transferLeadership(this.#dice.pick([...this.replicas.keys()]));
+    replica.drain();
+  }
+
+  #hint(replica: VirtualReplica): void {
+    if (this.#dice.percent(50)) replica.raft.leaderLost();
+    else replica.raft.unreachable(this.#dice.pick([...this.replicas.keys()]));
+    replica.drain();
+  }
+
+  #stall(replica: VirtualReplica): void {
+    const stalled = !this.#stalled.delete(replica.id);
+    if (stalled) this.#stalled.add(replica.id);
+    replica.raft.setStorageStalled(stalled);
+    replica.drain();
+  }
+
+  #churn(): void {
+    const leader = this.#up.find((replica) => replica.raft.role === 'leader');
+    if (leader === undefined) return;
+    const { voters, learners } = leader.membership;
+    const changes: MemberChange[] = [];
+    const choice = this.#dice.below(4);
+    if (choice === 0 && voters.length + learners.length < 7) {
+      const id = this.#nextId++;
+      this.#boot(this.#add(id));
+      changes.push({ type: 'learner', member: memberOf(id) });
+    } else if (choice === 1 && learners.length > 0) {
+      changes.push({ type: 'voter', member: memberOf(this.#dice.pick(learners)) });
+    } else if (choice === 2) {
+      changes.push({ type: 'learner', member: memberOf(this.#dice.pick(voters)) });
+    } else {
+      changes.push({ type: 'remove', replica: this.#dice.pick([...voters, ...learners]) });
+    }
+    if (learners.length > 1 && this.#dice.percent(30)) {
+      const other = this.#dice.pick(learners);
+      const named = changes.some((each) =>
+        each.type === 'remove' ? each.replica === other : each.member.replica === other,
+      );
+      if (!named) changes.push({ type: 'voter', member: memberOf(other) });
+    }
+    leader.raft.proposeMembership({ type: 'change', changes });
+    leader.drain();
+  }
+
+  #heal(): void {
+    this.#healed = true;
+    this.#cut.clear();
+    for (const id of this.#stalled) {
+      this.#get(id).raft.setStorageStalled(false);
+      this.#get(id).drain();
+    }
+    this.#stalled.clear();
+    for (const replica of this.replicas.values()) if (!replica.up) this.#boot(replica);
+  }
+
+  /** Everything runs: within a bounded number of ticks there is a leader whom all members follow to its last entry. */
+  #converge(): void {
+    this.#rounds(100);
+    const leader = this.#leader();
+    assert(leader !== null, 'no leader after healing');
+    leader.propose(new Uint8Array(3));
+    for (const replica of this.#up) this.#read(replica);
+    this.#rounds(60);
+    this.#checkConverged();
+  }
+
+  #checkConverged(): void {
+    const leader = this.#leader();
+    assert(leader !== null, 'no leader at the end');
+    const { commit, lastIndex, membership } = leader.raft;
+    assert(commit === lastIndex, () => `commit ${commit} stays behind ${lastIndex}`);
+    assert(membership.outgoing.length === 0, 'the joint membership was never left');
+    for (const { replica: id } of membership.members) {
+      const replica = this.#get(id);
+      assert(replica.applied === commit, () => `${id} stays at ${replica.applied} of ${commit}`);
+      assert(replica.hash === leader.hash, () => `${id} has another state`);
+      assert(!replica.recovering, () => `${id} never recovered`);
+    }
+    assert(this.#readFloors.size <= this.#lostReads(), 'a read was never answered');
+  }
+
+  /** Reads whose replica crashed were never answered; those of the last phase all were. */
+  #lostReads(): number {
+    return [...this.#readFloors.keys()].filter(
+      (context) => context <= this.#contexts - this.#up.length,
+    ).length;
+  }
+
+  #leader(): VirtualReplica | null {
+    const leaders = this.#up.filter((replica) => replica.raft.role === 'leader' && votes(replica));
+    return leaders.sort((a, b) => b.raft.term - a.raft.term)[0] ?? null;
+  }
+
+  #rounds(count: number): void {
+    for (let round = 0; round < count; round++) {
+      for (const replica of this.#up) replica.tick();
+      for (let hop = 0; hop < 6; hop++) {
+        for (const packet of this.#network.splice(0)) this.#arrive(packet);
+        for (const replica of this.#up) {
+          replica.sync();
+          replica.apply();
+        }
+      }
+    }
+  }
+}
