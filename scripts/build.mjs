@@ -16,12 +16,6 @@ const dist = join(root, 'dist');
 const check = !process.argv.includes('--no-check');
 
 if (check) rmSync(dist, { recursive: true, force: true });
-const require = createRequire(import.meta.url);
-const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
-const flags = ['-p', join(root, 'tsconfig.build.json'), ...(check ? [] : STRIP)];
-const compiled = spawnSync(process.execPath, [tsc, ...flags], { cwd: root, stdio: 'inherit' });
-if (compiled.status !== 0) process.exit(compiled.status ?? 1);
-
 let copied = 0;
 for (const entry of readdirSync(join(root, 'wasm'), { recursive: true, withFileTypes: true })) {
   if (!entry.isFile() || !entry.name.endsWith('.wasm')) continue;
@@ -31,5 +25,11 @@ for (const entry of readdirSync(join(root, 'wasm'), { recursive: true, withFileT
   copyFileSync(from, to);
   copied++;
 }
+const require = createRequire(import.meta.url);
+const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
+const flags = ['-p', join(root, 'tsconfig.build.json'), ...(check ? [] : STRIP)];
+const compiled = spawnSync(process.execPath, [tsc, ...flags], { cwd: root, stdio: 'inherit' });
+if (compiled.status !== 0) process.exit(compiled.status ?? 1);
+
 chmodSync(join(dist, 'src', 'cli', 'main.js'), 0o755);
 process.stdout.write(`built dist (${copied} wasm files)\n`);

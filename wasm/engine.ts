@@ -129,6 +129,8 @@ export interface Writer extends Connection {
   setLimits(limits: EngineLimits): void;
   /** Bytes of WASM memory that this instance holds. */
   memoryBytes(): number;
+  /** Bytes of engine heap in use now: what `Budget.memoryBytes` counts from. For engines with a memory limit. */
+  heapBytes?(): number;
 }
 
 /** The readers' instance. A trap or out of memory ends it: every reader throws, and a new one must be opened. */

@@ -20,8 +20,6 @@ const ACTION = {
   ATTACH: 24,
   DETACH: 25,
   ALTER_TABLE: 26,
-  REINDEX: 27,
-  ANALYZE: 28,
   CREATE_VTABLE: 29,
   DROP_VTABLE: 30,
   FUNCTION: 31,
@@ -30,7 +28,7 @@ const ACTION = {
 } as const;
 
 /** Actions that are always allowed and therefore never leave WebAssembly: 64 bits, low half first. */
-const UNASKED: readonly number[] = [ACTION.READ, ACTION.SELECT, ACTION.RECURSIVE];
+const UNASKED: readonly number[] = [ACTION.READ, ACTION.SELECT, ACTION.FUNCTION, ACTION.RECURSIVE];
 
 /** The mask of actions that JavaScript is asked about, as two 32-bit halves. */
 export const AUTHORIZER_MASK: readonly [number, number] = [0, 1].map((half) =>
@@ -61,7 +59,10 @@ export const ALLOWED_PRAGMAS: readonly string[] = [
 /** Modules that CREATE VIRTUAL TABLE may name. */
 export const ALLOWED_MODULES: readonly string[] = ['fts5', 'fts5vocab', 'rtree'];
 
-const PRAGMA_SET: ReadonlySet<string> = new Set(ALLOWED_PRAGMAS);
+/** FTS5 and R-Tree ask these from inside; what they are told depends on the connection's life, so nobody else may. */
+const MODULE_PRAGMAS: readonly string[] = ['data_version', 'page_size'];
+
+const PRAGMA_SET: ReadonlySet<string> = new Set([...ALLOWED_PRAGMAS, ...MODULE_PRAGMAS]);
 const MODULE_SET: ReadonlySet<string> = new Set(ALLOWED_MODULES);
 const SCHEMA_WORDS: ReadonlySet<string> = new Set(['CREATE', 'DROP', 'ALTER']);
 const PRIVILEGED_WORDS: ReadonlySet<string> = new Set(['ANALYZE', 'REINDEX', 'VACUUM']);
@@ -125,6 +126,8 @@ export function statementRights(
       refused: `${word === 'PRAGMA' ? 'PRAGMA optimize' : word} is not allowed here: it runs as a command of its own`,
     };
   }
+  const pragma = modulePragma(sql, from, word === 'PRAGMA');
+  if (pragma !== null) return { refused: pragmaRefusal(pragma) };
   if (TRANSACTION_WORDS.has(word)) return { refused: transactionRefusal(word) };
   if (word === 'ALTER' && /quorlite_/i.test(sql.slice(from, statementEnd(sql, from)))) {
     return {
@@ -136,6 +139,15 @@ export function statementRights(
 
 function isOptimize(words: readonly string[]): boolean {
   return words[0] === 'PRAGMA' && words[1] === 'OPTIMIZE';
+}
+
+/** The pragma meant for modules that a text uses, as a statement or as a table. */
+function modulePragma(sql: string, from: number, statement: boolean): string | null {
+  const found = statement
+    ? /\b(data_version|page_size)\b/i
+    : /\bpragma_(data_version|page_size)\b/i;
+  if (!found.test(sql)) return null;
+  return found.exec(sql.slice(from, statementEnd(sql, from)))?.[1] ?? null;
 }
 
 function transactionRefusal(word: string): string {
@@ -161,11 +173,6 @@ export function refuse(
       return 'ATTACH is not allowed: a cluster has one database';
     case ACTION.DETACH:
       return 'DETACH is not allowed: a cluster has one database';
-    case ACTION.ANALYZE:
-    case ACTION.REINDEX:
-      return `${action === ACTION.ANALYZE ? 'ANALYZE' : 'REINDEX'} is not allowed here: it runs as a command of its own`;
-    case ACTION.FUNCTION:
-      return refuseFunction(second);
     case ACTION.INSERT:
     case ACTION.UPDATE:
     case ACTION.DELETE:
@@ -186,12 +193,12 @@ function refusePragma(name: string): string | null {
   if (name.toLowerCase() === 'optimize') {
     return 'PRAGMA optimize is not allowed here: it runs as a command of its own';
   }
-  return `PRAGMA ${name} is not allowed: Quorlite makes the settings of SQLite itself; allowed are ${ALLOWED_PRAGMAS.join(', ')}`;
+  return pragmaRefusal(name);
 }
 
-function refuseFunction(name: string): string | null {
-  if (name.toLowerCase() !== 'load_extension') return null;
-  return 'load_extension() is not allowed: the engine is equal on all nodes and cannot be extended';
+function pragmaRefusal(name: string): string {
+  const allowed = ALLOWED_PRAGMAS.join(', ');
+  return `PRAGMA ${name} is not allowed: Quorlite makes the settings of SQLite itself; allowed are ${allowed}`;
 }
 
 function refuseModule(name: string): string | null {
@@ -216,7 +223,7 @@ function refuseWrite(rights: StatementRights, table: string, database: string): 
     return `writing to ${table} is not allowed: tables that begin with quorlite_ belong to Quorlite`;
   }
   if (name.startsWith('sqlite_')) {
-    if (rights.schema && !name.startsWith('sqlite_temp')) return null;
+    if (rights.schema) return null;
     return `writing to ${table} is not allowed: tables that begin with sqlite_ belong to SQLite`;
   }
   return refuseTemp(database);

@@ -114,6 +114,7 @@ export abstract class Connection implements Contract, Authorized {
   }
 
   prepare(sql: string): Statement | null {
+    this.instance.alive();
     const cached = this.#cache.take(sql);
     if (cached !== undefined) return cached;
     const script = new Script(this.instance, sql);

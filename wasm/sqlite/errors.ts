@@ -35,27 +35,42 @@ export function readError(
   const extended = instance.x.sqlite3_extended_errcode(db);
   const code = (extended & 0xff) === (rc & 0xff) ? extended : rc;
   const text = instance.text(instance.x.sqlite3_errmsg(db)) ?? codeName(code);
-  const kind = kindOf(instance, code, context);
+  const refusal = context.refusal ?? refusalBySqlite(text);
+  const kind = kindOf(instance, code, refusal, context.interrupt);
   const bytes = instance.x.sqlite3_error_offset(db);
   const offset = bytes < 0 ? -1 : context.from + unitsOfBytes(context.sql, context.from, bytes);
   if (kind === 'crash') {
     return instance.crash(new SqlError('crash', code, codeName(code), text, { offset }));
   }
   if (kind === 'not-allowed') {
-    const message = context.refusal ?? text;
-    return new SqlError(kind, SQLITE.AUTH, 'SQLITE_AUTH', message, { offset });
+    return new SqlError(kind, SQLITE.AUTH, 'SQLITE_AUTH', refusal ?? text, { offset });
   }
   return new SqlError(kind, code, codeName(code), messageOf(kind, text), { offset });
 }
 
-function kindOf(instance: Instance, code: number, context: ErrorContext): SqlErrorKind {
-  if (context.refusal !== null) return 'not-allowed';
+/** What SQLite refuses by itself before the authorizer is asked, in our words; null for any other message. */
+function refusalBySqlite(text: string): string | null {
+  const table = /^table (sqlite_\w+) may not be modified$/.exec(text)?.[1];
+  if (table !== undefined) {
+    return `writing to ${table} is not allowed: tables that begin with sqlite_ belong to SQLite`;
+  }
+  if (!/^no such function: load_extension$/i.test(text)) return null;
+  return 'load_extension() is not allowed: the engine is equal on all nodes and cannot be extended';
+}
+
+function kindOf(
+  instance: Instance,
+  code: number,
+  refusal: string | null,
+  interrupt: 'steps' | 'timeout',
+): SqlErrorKind {
+  if (refusal !== null) return 'not-allowed';
   const primary = code & 0xff;
   if (primary === SQLITE.NOMEM || code === SQLITE.IOERR_NOMEM) {
     const failed = instance.word(WORD.heapFailed) !== 0;
     return failed && instance.word(WORD.heapRefused) === 0 ? 'crash' : 'memory';
   }
-  if (instance.word(WORD.interrupted) !== 0) return context.interrupt;
+  if (instance.word(WORD.interrupted) !== 0) return interrupt;
   if (primary === SQLITE.FULL) return 'full';
   if (code === SQLITE.CORRUPT_VTAB || code === SQLITE.CORRUPT_SEQUENCE) return 'sql';
   return FATAL.has(primary) ? 'crash' : 'sql';

@@ -62,6 +62,8 @@ export class Instance {
   /** 64 KiB for short-lived texts, cells and out-pointers; nothing survives a call in it. */
   readonly scratch: Pointer;
   readonly scratchBytes: number = SCRATCH_BYTES;
+  /** Called once when the instance ends by a crash. */
+  onDeath: () => void = () => {};
   readonly #memory: WebAssembly.Memory;
   readonly #table: WebAssembly.Table;
   readonly #exported: WebAssembly.Exports;
@@ -199,6 +201,11 @@ export class Instance {
     return this.#death !== null;
   }
 
+  /** Throws when the instance is gone. */
+  alive(): void {
+    if (this.#death !== null) throw this.#death;
+  }
+
   /**
    * Ends the instance after something was thrown through it, and returns what to throw. An `SqlError` that a dead
    * instance throws passes through unchanged.
@@ -222,6 +229,7 @@ export class Instance {
     );
     this.x = gone as SqliteExports;
     this.t = gone as TrampolineExports;
+    this.onDeath();
     return death;
   }
 }

@@ -48,6 +48,7 @@ export class LinkedInstance {
     });
     this.files = new PageFiles(this.instance, store, writable);
     files = this.files;
+    this.instance.onDeath = () => this.files.detach();
   }
 
   /** Makes `connection` the one that the authorizer asks by the returned number. */

@@ -29,7 +29,6 @@ export class Readers implements ReaderHost {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#linked.files.detach();
     this.#linked.instance.crash(new Error('the readers were closed'));
   }
 }

@@ -201,6 +201,10 @@ export class WriterConnection extends Connection implements Writer {
     return this.instance.memoryBytes;
   }
 
+  heapBytes(): number {
+    return this.instance.word(WORD.heapUsed) >>> 0;
+  }
+
   override close(): void {
     super.close();
     this.#onClose();
@@ -209,6 +213,5 @@ export class WriterConnection extends Connection implements Writer {
   /** Ends the connection without touching the instance, when another writer takes its place. */
   supersede(): void {
     this.instance.crash(new Error('another writer was opened on the same page store'));
-    this.linked.files.detach();
   }
 }
