@@ -276,7 +276,8 @@ function readTransaction(input: ByteReader): DecodedOperation {
     const sql = input.text();
     const shape = input.u8();
     const expect = shape & StatementFlag.expect ? readExpectation(input) : undefined;
-    const many = shape & StatementFlag.many ? readCounted(input, () => readParams(input)) : undefined;
+    const many =
+      shape & StatementFlag.many ? readCounted(input, () => readParams(input)) : undefined;
     return { sql, expect, many, params: many ? undefined : readParams(input) };
   });
   return { op: 'txn', slow: (flags & FLAG_SLOW) !== 0, guard, statements };

@@ -150,8 +150,7 @@ export function readResult(
   const lagMs = input.f64();
   const named = input.uint();
   if (named > end) throw malformed('table count');
-  const tables =
-    named === 0 ? undefined : Array.from({ length: named - 1 }, () => input.text());
+  const tables = named === 0 ? undefined : Array.from({ length: named - 1 }, () => input.text());
   const columns = readColumns(input);
   const rows = readRows(input, columns.length);
   finishFrame(input, end);
