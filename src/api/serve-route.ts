@@ -85,7 +85,7 @@ async function readBody(api: ApiContext, route: AnyRoute, request: Request): Pro
   if (body === undefined && !route.bodyOptional) {
     throw new QuorliteError('BAD_REQUEST', 'a JSON body is needed');
   }
-  return route.body!.read(body ?? {}, []);
+  return route.body!.read(body === undefined ? {} : body, []);
 }
 
 /** Turns whatever was thrown into what the caller is told; what should not have happened is logged with its stack. */

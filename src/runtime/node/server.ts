@@ -7,7 +7,13 @@ import { problemResponse } from '../../api/problem.ts';
 import { formatHostPort, isLoopback } from '../../config/address.ts';
 import { DEFAULT_LIMITS, type NodeLimits } from '../../config/limits.ts';
 import { QuorliteError } from '../../wire/error.ts';
-import { createUpgradeHandler, refuseSocket, type UpgradeOptions } from './upgrade.ts';
+import { type Connections, trackConnections } from './connections.ts';
+import {
+  createUpgradeHandler,
+  refuseSocket,
+  type UpgradeHandler,
+  type UpgradeOptions,
+} from './upgrade.ts';
 
 /** What `listenNode` needs. `onRaft` and `onStream` as for `createUpgradeHandler`. */
 export interface ListenOptions extends UpgradeOptions {
@@ -44,8 +50,6 @@ const KEEP_ALIVE_MS = 65_000;
 /** How often connections are checked for the timeouts above. */
 const CHECK_MS = 1_000;
 const MAX_HEADER_BYTES = 16 * 1024;
-/** How often connections that have become idle are closed while the server closes. */
-const SWEEP_MS = 20;
 
 /**
  * Binds the port. Rejects with `CONFIG_INVALID` when it is taken or not allowed, with the fix in the message.
@@ -70,6 +74,7 @@ export async function listenNode(options: ListenOptions): Promise<NodeServer> {
       errorHandler: explain,
     }),
   );
+  const connections = trackConnections(server);
   server.maxConnections = limits.maxConnections;
   server.on('clientError', refuseGarbage);
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
@@ -86,7 +91,7 @@ export async function listenNode(options: ListenOptions): Promise<NodeServer> {
     host,
     port: address.port,
     close() {
-      closed ??= closeServer(server, upgrades, limits.shutdownMs);
+      closed ??= closeServer(server, connections, upgrades, limits.shutdownMs);
       return closed;
     },
   };
@@ -166,21 +171,20 @@ function refuseGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
 
 function closeServer(
   server: Server,
-  upgrades: ReturnType<typeof createUpgradeHandler>,
+  connections: Connections,
+  upgrades: UpgradeHandler,
   graceMs: number,
 ): Promise<void> {
   return new Promise((resolve) => {
-    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
     const deadline = setTimeout(() => {
       upgrades.terminate();
       server.closeAllConnections();
     }, graceMs);
     server.close(() => {
-      clearInterval(sweep);
       clearTimeout(deadline);
       resolve();
     });
     upgrades.close();
-    server.closeIdleConnections();
+    connections.drain();
   });
 }
