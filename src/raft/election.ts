@@ -140,7 +140,7 @@ export function tellCommit(core: Core, message: Draft): void {
  * that is no voter any more and has a longer log (raft-rs, `maybe_commit_by_vote`). A committed membership entry ends
  * the campaign until it is applied (rule E6).
  */
-function learnCommit(core: Core, { commit, hintTerm }: Message): void {
+export function learnCommit(core: Core, { commit, hintTerm }: Message): void {
   const { log } = core;
   if (core.role === 'leader' || core.installing || commit <= log.commit) return;
   if (!log.matches(commit, hintTerm)) return;

@@ -2,7 +2,13 @@
 import { unreachable } from '../wire/assert.ts';
 import { type Message, MessageType } from '../wire/message.ts';
 import type { Core } from './core.ts';
-import { handleVoteReply, handleVoteRequest, inLease, tellCommit } from './election.ts';
+import {
+  handleVoteReply,
+  handleVoteRequest,
+  inLease,
+  learnCommit,
+  tellCommit,
+} from './election.ts';
 import { handleAppend, handleHeartbeat, hearLeader } from './follower.ts';
 import { handleReadIndex, handleReadIndexReply } from './reads.ts';
 import { sendRemoved } from './reconfigure.ts';
@@ -76,6 +82,11 @@ function answerOldTerm(core: Core, message: Message): void {
       core.send(reply);
       return;
     }
+    case MessageType.preVoteReply:
+    case MessageType.voteReply:
+      // A refusal of a replica behind our term: as a vote it is void, but what is committed stays so.
+      learnCommit(core, message);
+      return;
   }
 }
 
