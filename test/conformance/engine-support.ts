@@ -46,7 +46,7 @@ export const AMPLE: Budget = { steps: 1_000_000, memoryBytes: 1024 * 1024 * 1024
 
 /** Runs one statement with positional parameters and returns its rows. */
 export function all(
-  connection: Connection,
+  connection: Pick<Connection, 'prepare'>,
   sql: string,
   params: readonly SqlValue[] = [],
 ): SqlValue[][] {

@@ -26,7 +26,8 @@ const IDLE_HOST: EngineHost = {
   monotonicMs: () => 0,
 };
 
-const IDLE_CALLBACKS: Callbacks = {
+/** Callbacks for an instance without files: databases in memory only. */
+export const IDLE_CALLBACKS: Callbacks = {
   read: () => CANTOPEN,
   write: () => CANTOPEN,
   truncate: () => CANTOPEN,
