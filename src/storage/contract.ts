@@ -100,10 +100,11 @@ export interface SectionDelta {
 export interface CheckpointCut {
   readonly meta: CheckpointMeta;
   readonly since: LogIndex;
-  /** Pages written since `since`, ascending. */
+  /** Pages written since `since`, ascending; a page that was cut off and came back counts as written. */
   readonly pages: Int32Array;
   page(page: number): { bytes: Uint8Array | null; hashLo: number; hashHi: number };
   readonly sections: readonly SectionDelta[];
+  /** Called once by the store, as soon as it has read everything, or when the write failed. */
   release(): void;
 }
 
