@@ -36,6 +36,8 @@ export interface ReadRequest {
   readonly params?: Params<SqlValue> | undefined;
   /** Engine time allowed in total, milliseconds; `Infinity` for streams. */
   readonly deadlineMs: number;
+  /** Engine time that a call of `next` may spend inside single steps, milliseconds; unlimited unless said. */
+  readonly maxStepMs?: number | undefined;
   readonly maxRows: number;
   readonly maxBytes: number;
 }

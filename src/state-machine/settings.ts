@@ -54,6 +54,12 @@ export const SETTINGS = {
     help: 'pages of 4096 bytes in the database',
   },
   cachePages: { default: 1000, min: 16, max: 100_000, help: "pages in the writer's cache" },
+  keptBytes: {
+    default: 256 * MIB,
+    min: 1024,
+    max: 4096 * MIB,
+    help: 'bytes of all results kept for retries; beyond it new results with rows are not kept',
+  },
   sessions: { default: 10_000, min: 16, max: 1_000_000, help: 'open sessions' },
   sessionWindow: {
     default: 4096,
