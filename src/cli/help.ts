@@ -10,7 +10,12 @@ export function printHelp(command: Command, path: string, output: Output): void 
   output.line(`${output.paint('strong', path)}: ${command.summary}`);
   heading('Usage');
   output.line(`  ${usageLine(command, path)}`);
-  if (command.details !== undefined) output.line(`\n${command.details.trim()}`);
+  if (command.details !== undefined) {
+    output.line();
+    for (const line of wrap(command.details, Math.min(output.columns || 100, 100))) {
+      output.line(line);
+    }
+  }
   if (command.commands !== undefined) {
     heading('Commands');
     const width = Math.max(...command.commands.map((entry) => entry.name.length));
@@ -33,6 +38,25 @@ export function usageLine(command: Command, path: string): string {
   parts.push('[flags]');
   if (command.words !== undefined) parts.push(command.words);
   return parts.join(' ');
+}
+
+/** Lines of at most `width` columns; an empty line separates paragraphs. */
+export function wrap(text: string, width: number): string[] {
+  return text
+    .trim()
+    .split(/\n\s*\n/)
+    .flatMap((paragraph, i) => {
+      const lines: string[] = i === 0 ? [] : [''];
+      let line = '';
+      for (const word of paragraph.split(/\s+/)) {
+        if (line !== '' && line.length + 1 + word.length > width) {
+          lines.push(line);
+          line = '';
+        }
+        line = line === '' ? word : `${line} ${word}`;
+      }
+      return [...lines, line];
+    });
 }
 
 function printFlags(specs: FlagSpecs, output: Output): void {

@@ -41,19 +41,19 @@ async function serve(invocation: Invocation): Promise<number> {
   if (flags.on('exit-with-parent')) stop.onInputEnd();
   stop.onSignals(logger);
   const { startNode } = await import('../runtime/node/start-node.ts');
-  const { listen } = loaded.resolved;
-  const node = await startNode({
-    ...loaded.config,
-    // What the command line decides differently from code: a server listens.
-    listen: listen === null ? false : formatHostPort(listen),
-    log: logger,
-  });
+  const node = await startNode({ ...loaded.config, ...serverListen(loaded), log: logger });
   try {
     await Promise.race([reportReady(node, output, logger, stop), stop.wanted]);
     return await Promise.race([stop.wanted.then(() => ExitCode.ok), died(node, logger)]);
   } finally {
     await node.shutdown();
   }
+}
+
+/** What the command line decides differently from code: a server listens even when nobody says where. */
+function serverListen({ config, resolved }: LoadedConfig): { readonly listen?: string } {
+  if (config.listen !== undefined || config.nodes !== undefined || !resolved.listen) return {};
+  return { listen: formatHostPort(resolved.listen) };
 }
 
 /** Resolves when the node stopped by itself: a failed disk, a broken invariant. */
@@ -108,7 +108,6 @@ function announce({ resolved, file }: LoadedConfig, logger: Logger): void {
   if (file === null && existsSync('quorlite.toml')) {
     logger.warn('quorlite.toml is not used', { hint: 'start with --config quorlite.toml' });
   }
-  for (const warning of resolved.warnings) logger.warn('configuration', { warning });
   if (resolved.secretApi === null && resolved.listen !== null) {
     logger.info('open to this machine only', { reason: 'no secretApi is set' });
   }
