@@ -1,0 +1,70 @@
+/** Filling in and checking what callers pass beside SQL. */
+import type { Consistency } from '../node/contract.ts';
+import { QuorliteError } from '../wire/error.ts';
+import type { Params } from '../wire/value.ts';
+import type { CallOptions, ReadOptions, Sql } from './contract.ts';
+import type { CallLimits, DriverQuery } from './driver.ts';
+
+/** How long a call waits unless it says otherwise, milliseconds. */
+export const DEFAULT_TIMEOUT_MS = 10_000;
+/** The longest wait that timers everywhere can do: about 24 days. */
+const MAX_TIMEOUT_MS = 2_147_483_647;
+
+const DEFAULT_LIMITS: CallLimits = { signal: undefined, timeoutMs: DEFAULT_TIMEOUT_MS };
+
+/** The limits of a call. Throws `BAD_REQUEST`. */
+export function callLimits(options: CallOptions | undefined): CallLimits {
+  if (options === undefined) return DEFAULT_LIMITS;
+  const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  if (typeof timeoutMs !== 'number' || !(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS)) {
+    throw invalid(`timeoutMs must be a number of milliseconds from 1 to ${MAX_TIMEOUT_MS}`);
+  }
+  return { signal, timeoutMs: Math.ceil(timeoutMs) };
+}
+
+/** A statement with its parameters, from text or from the `sql` tag. Throws `BAD_REQUEST`. */
+export function statementText(
+  sql: string | Sql,
+  params: Params | undefined,
+): { readonly sql: string; readonly params: Params | undefined } {
+  if (typeof sql === 'string') return { sql, params };
+  if (typeof sql !== 'object' || sql === null || typeof sql.sql !== 'string') {
+    throw invalid('SQL must be a string or made by the sql tag');
+  }
+  if (params !== undefined) throw invalid('SQL of the sql tag brings its own parameters');
+  return { sql: sql.sql, params: sql.params };
+}
+
+/** A read, filled in. Throws `BAD_REQUEST`. */
+export function driverQuery(
+  text: string | Sql,
+  given: Params | undefined,
+  options: ReadOptions | undefined,
+): DriverQuery {
+  const { sql, params } = statementText(text, given);
+  if (options === undefined) {
+    return { sql, params, consistency: 'linearizable', minIndex: undefined, tables: false };
+  }
+  const { consistency = 'linearizable', minIndex } = options;
+  checkConsistency(consistency);
+  if (minIndex !== undefined && !(Number.isSafeInteger(minIndex) && minIndex >= 0)) {
+    throw invalid('minIndex must be an index of the log');
+  }
+  return { sql, params, consistency, minIndex, tables: false };
+}
+
+function checkConsistency(consistency: Consistency): void {
+  switch (consistency) {
+    case 'linearizable':
+    case 'session':
+    case 'stale':
+      return;
+  }
+  const lag = typeof consistency === 'object' ? consistency?.maxLagMs : undefined;
+  if (typeof lag === 'number' && lag >= 0) return;
+  throw invalid("consistency is 'linearizable', 'session', 'stale' or { maxLagMs: n }");
+}
+
+function invalid(message: string): QuorliteError {
+  return new QuorliteError('BAD_REQUEST', message);
+}
