@@ -13,6 +13,8 @@ interface Travelling {
   readonly item: Item;
   /** When it leaves the sender: later than it was sent when the sender is busy. True microseconds. */
   readonly leavesAt: number;
+  /** Neither lost nor overtaken. */
+  readonly safe: boolean;
   arrivesAt: number;
 }
 
@@ -48,11 +50,11 @@ class Pipe {
     const path = this.#path;
     const { options, random } = path;
     const spared = item.type !== 'message' || ++this.#messages <= options.spared;
-    const chancy = options.lossy && !spared;
-    if (chancy && random.chance(options.loss)) return;
-    this.#add(item);
-    if (chancy && random.chance(options.duplicate)) this.#add(item);
-    if (chancy && random.chance(options.reorder)) this.#swapLast();
+    const safe = spared || !options.lossy;
+    if (!safe && random.chance(options.loss)) return;
+    this.#add(item, safe);
+    if (!safe && random.chance(options.duplicate)) this.#add(item, safe);
+    if (!safe && random.chance(options.reorder)) this.#swapLast();
   }
 
   /** Forgets what has not left a sender that died now; the rest is on its way. */
@@ -84,7 +86,7 @@ class Pipe {
     this.#receiver.life.at(next.arrivesAt, kind, () => this.#arrive(next), bytes);
   }
 
-  #add(item: Item): void {
+  #add(item: Item, safe: boolean): void {
     const { options } = this.#path;
     const size = item.type === 'message' ? item.bytes.length : 0;
     const leavesAt = this.#sender.life.now;
@@ -93,7 +95,7 @@ class Pipe {
     this.#wireFreeAt = wire;
     const arrivesAt = Math.max(this.#lastArrival, wire + this.#path.latency());
     this.#lastArrival = arrivesAt;
-    this.#items.push({ item, leavesAt, arrivesAt });
+    this.#items.push({ item, leavesAt, safe, arrivesAt });
     this.#undelivered += size;
     this.move();
   }
@@ -102,7 +104,7 @@ class Pipe {
     const items = this.#items;
     const last = items.length - 1;
     // The first item may have an event of its own already.
-    if (last < 2 || items[last - 1]!.item.type !== 'message') return;
+    if (last < 2 || items[last - 1]!.safe) return;
     [items[last - 1], items[last]] = [items[last]!, items[last - 1]!];
     const { arrivesAt } = items[last]!;
     items[last]!.arrivesAt = items[last - 1]!.arrivesAt;
@@ -174,6 +176,11 @@ export class End implements Link {
 
   get open(): boolean {
     return this.#open && this.life.alive;
+  }
+
+  /** Neither side has ended it on this side; its process may just have died. */
+  get unended(): boolean {
+    return this.#open;
   }
 
   get other(): End {

@@ -86,7 +86,7 @@ export class Network implements VirtualNetwork {
   }
 
   reset(one: string, other: string): void {
-    for (const end of this.#openEnds()) {
+    for (const end of this.#unended()) {
       const [a, b] = [end.life.name, end.other.life.name];
       if ((a === one && b === other) || (a === other && b === one)) end.reset('connection reset');
     }
@@ -110,7 +110,7 @@ export class Network implements VirtualNetwork {
   hostDown(life: Life, silent: boolean): void {
     const host = this.#host(life.name);
     if (silent) host.up = false;
-    for (const end of this.#openEnds()) {
+    for (const end of this.#unended()) {
       if (end.life !== life) continue;
       end.die(this.#scheduler.now, silent);
       if (silent) host.lost.push(end);
@@ -196,8 +196,8 @@ export class Network implements VirtualNetwork {
     });
   }
 
-  #openEnds(): readonly End[] {
-    this.#ends = this.#ends.filter((end) => end.open);
+  #unended(): readonly End[] {
+    this.#ends = this.#ends.filter((end) => end.unended);
     return this.#ends;
   }
 
