@@ -213,8 +213,15 @@ export class Node {
     this.#updatePeers();
     this.#ticker.start();
     if (this.pristine) this.founding.step();
-    else if (this.#aloneVoter()) this.replica.withRaft((raft) => raft.campaign());
+    else this.#campaignAlone();
     this.replica.wake();
+  }
+
+  /** The only voter has nobody to wait for. */
+  #campaignAlone(): void {
+    const { raft } = this.replica;
+    if (!this.#aloneVoter() || raft.leader !== 0) return;
+    this.options.platform.timers.soon(() => this.replica.withRaft((core) => core.campaign()));
   }
 
   #aloneVoter(): boolean {
@@ -364,6 +371,7 @@ export class Node {
       this.options.transport.refreshHello();
     }
     this.#updatePeers();
+    this.#campaignAlone();
     this.membership.step();
     this.#changed();
   }

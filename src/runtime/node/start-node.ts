@@ -19,7 +19,7 @@ import { openNode } from '../../node/service.ts';
 import type { Platform } from '../../platform/contract.ts';
 import type { FileFolder } from '../../platform/files.ts';
 import type { Link, LinkEvents } from '../../platform/links.ts';
-import { createSnapshotStore } from '../../storage/checkpoint/store.ts';
+import { createSnapshotStore } from '../../storage/checkpoint/snapshot-store.ts';
 import { createFileLogStore } from '../../storage/file-log/file-log.ts';
 import { createIdentityStore } from '../../storage/identity.ts';
 import { createMemoryFolder } from '../../storage/memory-folder.ts';
