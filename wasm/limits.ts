@@ -8,9 +8,9 @@ export const STEP_UNIT = 1000;
 export const CHARGE_BYTES = 4096;
 
 /**
- * Steps by which two runs of one command on equal data may differ: page caches change nothing, but re-prepared
- * statements and FTS5's own cached statements carry instructions over. Measured in `engine.margin.test.ts`; the hard
- * limit must be the soft limit plus at least this, and at least `STEP_MARGIN_SHARE` of the soft limit.
+ * Steps by which two runs of one command on equal data may differ: page caches change nothing, but statements that are
+ * compiled again and the statements that FTS5 and R-Tree keep carry up to one step each. Measured: 1 (margin.test.ts,
+ * docs/decisions/0002-two-limit-rule.md).
  */
 export const STEP_MARGIN = 1000;
 
@@ -18,10 +18,10 @@ export const STEP_MARGIN = 1000;
 export const STEP_MARGIN_SHARE = 0.25;
 
 /**
- * Bytes of heap by which two runs of one command on equal data may differ beyond the page cache: look-aside blocks,
- * compiled statements, the schema, FTS5's caches.
+ * Bytes of heap by which two runs of one command on equal data may differ beyond the page cache: compiled statements
+ * (bounded by `STATEMENT_CACHE` and `LARGE_STATEMENT_BYTES`) and what FTS5 and R-Tree tables keep when they are open.
  */
-export const MEMORY_MARGIN_BASE: number = 8 * 1024 * 1024;
+export const MEMORY_MARGIN_BASE: number = 16 * 1024 * 1024;
 
 /** Bytes of heap that one page in SQLite's cache takes, its headers included. */
 export const CACHED_PAGE_BYTES = 4608;
@@ -48,8 +48,14 @@ export function hardStepLimit(soft: number): number {
   return soft + Math.max(STEP_MARGIN, Math.ceil(soft * STEP_MARGIN_SHARE));
 }
 
-/** Compiled statements that a connection keeps. */
-export const STATEMENT_CACHE_SIZE = 256;
+/** Compiled statements that a connection keeps, and the bytes of heap that compiling them may have taken. */
+export const STATEMENT_CACHE: { readonly statements: number; readonly bytes: number } = {
+  statements: 256,
+  bytes: 4 * 1024 * 1024,
+};
+
+/** A statement that took more than this to compile is compiled anew by each command of the writer. */
+export const LARGE_STATEMENT_BYTES: number = 256 * 1024;
 
 /** Page cache of a reader, in pages: small, since every commit empties it. */
 export const READER_CACHE_PAGES = 64;

@@ -1,7 +1,7 @@
 /** What a writer and a reader connection share: opening, compiling, our own SQL. */
 import { assert } from '../../src/wire/assert.ts';
 import type { Connection as Contract, EngineLimits, Statement } from '../engine.ts';
-import { STATEMENT_CACHE_SIZE, STEP_UNIT } from '../limits.ts';
+import { LARGE_STATEMENT_BYTES, STATEMENT_CACHE, STEP_UNIT } from '../limits.ts';
 import {
   AUTHORIZER_MASK,
   type StatementRights,
@@ -53,9 +53,11 @@ export abstract class Connection implements Contract, Authorized {
   /** Whether a statement of ours is running, which no limit may stop. */
   protected unlimited = false;
   readonly #id: number;
-  readonly #cache = new StatementCache(STATEMENT_CACHE_SIZE);
+  readonly #cache = new StatementCache(STATEMENT_CACHE);
   /** Our own short statements (BEGIN, COMMIT, savepoints …). */
-  readonly #own = new StatementCache(64);
+  readonly #own = new StatementCache(STATEMENT_CACHE);
+  /** Maintenance statements, which nobody may get without asking for privileges again. */
+  readonly #privileged = new StatementCache(STATEMENT_CACHE);
   #script: Script | null = null;
   #closed = false;
 
@@ -134,8 +136,7 @@ export abstract class Connection implements Contract, Authorized {
         next,
       );
     }
-    if (!statement.rights.unchecked) this.#cache.put(statement);
-    else statement.retireAfterRun();
+    (statement.rights.unchecked ? this.#privileged : this.#cache).put(statement);
     return statement;
   }
 
@@ -201,6 +202,7 @@ export abstract class Connection implements Contract, Authorized {
   clearStatements(): void {
     this.#cache.clear();
     this.#own.clear();
+    this.#privileged.clear();
     this.#dropScript();
   }
 
@@ -247,6 +249,12 @@ export abstract class Connection implements Contract, Authorized {
     }
   }
 
+  /** Lets go of statements whose memory would tell a warm connection from a fresh one. */
+  protected dropLargeStatements(): void {
+    this.#cache.dropLarge(LARGE_STATEMENT_BYTES);
+    this.#privileged.clear();
+  }
+
   /** Whether maintenance statements pass. */
   protected get isPrivileged(): boolean {
     return false;
@@ -280,9 +288,12 @@ export abstract class Connection implements Contract, Authorized {
     this.rights = rights;
     this.refusal = null;
     let at = from;
+    let rc: number = SQLITE.OK;
     for (;;) {
       const start = script.seek(at);
-      const rc = this.#prepare(start, persistent || trusted);
+      const compileBytes = instance.peakOf(() => {
+        rc = this.#prepare(start, persistent || trusted);
+      });
       const pointer = instance.i32[instance.scratch >> 2]!;
       const next = script.unitsAt(instance.i32[(instance.scratch >> 2) + 1]!);
       if (rc !== SQLITE.OK) {
@@ -294,7 +305,10 @@ export abstract class Connection implements Contract, Authorized {
         });
       }
       if (pointer !== 0) {
-        return { statement: new CompiledStatement(this, pointer, sql, at, rights), next };
+        return {
+          statement: new CompiledStatement(this, pointer, sql, at, rights, compileBytes),
+          next,
+        };
       }
       at = next;
       if (script.done) return { statement: null, next: sql.length };

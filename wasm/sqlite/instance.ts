@@ -196,6 +196,17 @@ export class Instance {
     return at === 0 ? null : decodeCString(this.u8, at);
   }
 
+  /** Bytes of SQLite's heap that `run` takes at its peak; the running peak goes on as if it had not been watched. */
+  peakOf(run: () => void): number {
+    const used = this.word(WORD.heapUsed) >>> 0;
+    const peak = this.word(WORD.heapPeak) >>> 0;
+    this.setWord(WORD.heapPeak, used);
+    run();
+    const reached = this.word(WORD.heapPeak) >>> 0;
+    this.setWord(WORD.heapPeak, Math.max(peak, reached));
+    return reached - used;
+  }
+
   /** Whether the instance is gone. */
   get dead(): boolean {
     return this.#death !== null;

@@ -58,8 +58,8 @@ function openWithOriginals(set = limits()): Pick<EngineConnection, 'prepare'> {
         sql,
         0,
         trustedRights('', 0),
+        0,
       );
-      statement.retireAfterRun();
       return statement;
     },
   };

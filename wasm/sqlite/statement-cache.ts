@@ -1,14 +1,25 @@
 /** Compiled statements by their text, least recently used first out. */
 import type { CompiledStatement } from './statement.ts';
 
-/** An LRU over a Map's insertion order. What leaves it is finalized, at once or when its run has ended. */
+/** Bounds of a cache. */
+export interface CacheBounds {
+  readonly statements: number;
+  /** Bytes of heap that compiling them took, together. */
+  readonly bytes: number;
+}
+
+/**
+ * An LRU over a Map's insertion order, bounded by number and by the memory that compiling took. What leaves it is
+ * finalized, at once or when its run has ended.
+ */
 export class StatementCache {
-  readonly #capacity: number;
+  readonly #bounds: CacheBounds;
   readonly #statements = new Map<string, CompiledStatement>();
   #newest: CompiledStatement | null = null;
+  #bytes = 0;
 
-  constructor(capacity: number) {
-    this.#capacity = capacity;
+  constructor(bounds: CacheBounds) {
+    this.#bounds = bounds;
   }
 
   /** The statement for `sql` unless it is running; it becomes the most recently used. */
@@ -23,16 +34,26 @@ export class StatementCache {
     return statement;
   }
 
-  /** Keeps `statement`; the one that had its text, or the oldest beyond the capacity, leaves. */
+  /** Keeps `statement`; the one that had its text leaves, and the oldest beyond the bounds. */
   put(statement: CompiledStatement): void {
     const before = this.#statements.get(statement.sql);
     if (before === statement) return;
-    this.#drop(before);
+    if (before !== undefined) this.#drop(before);
     this.#statements.set(statement.sql, statement);
+    this.#bytes += statement.compileBytes;
     this.#newest = statement;
-    if (this.#statements.size <= this.#capacity) return;
-    const oldest = this.#statements.values().next().value;
-    this.#drop(oldest);
+    for (const oldest of this.#statements.values()) {
+      if (this.#isWithinBounds() || oldest === statement) return;
+      this.#drop(oldest);
+    }
+  }
+
+  /** Lets go of statements that took more than `bytes` to compile. */
+  dropLarge(bytes: number): void {
+    if (this.#bytes <= bytes) return;
+    for (const statement of this.#statements.values()) {
+      if (statement.compileBytes > bytes) this.#drop(statement);
+    }
   }
 
   /** Empties the cache. */
@@ -40,11 +61,17 @@ export class StatementCache {
     for (const statement of this.#statements.values()) statement.retire();
     this.#statements.clear();
     this.#newest = null;
+    this.#bytes = 0;
   }
 
-  #drop(statement: CompiledStatement | undefined): void {
-    if (statement === undefined) return;
+  #isWithinBounds(): boolean {
+    return this.#statements.size <= this.#bounds.statements && this.#bytes <= this.#bounds.bytes;
+  }
+
+  #drop(statement: CompiledStatement): void {
     this.#statements.delete(statement.sql);
+    this.#bytes -= statement.compileBytes;
+    if (this.#newest === statement) this.#newest = null;
     statement.retire();
   }
 }

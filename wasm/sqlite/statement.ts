@@ -29,6 +29,8 @@ export class CompiledStatement implements Statement {
   readonly explain: boolean;
   readonly parameterCount: number;
   readonly rights: StatementRights;
+  /** Bytes of heap that compiling took at its peak. */
+  readonly compileBytes: number;
   columnCount: number;
   /** Between its first step and reset. */
   running = false;
@@ -44,12 +46,14 @@ export class CompiledStatement implements Statement {
     sql: string,
     from: number,
     rights: StatementRights,
+    compileBytes: number,
   ) {
     const { instance } = connection;
     const { x } = instance;
     this.sql = sql;
     this.from = from;
     this.rights = rights;
+    this.compileBytes = compileBytes;
     this.#connection = connection;
     this.#instance = instance;
     this.#pointer = pointer;
@@ -271,12 +275,7 @@ export class CompiledStatement implements Statement {
     if (!this.#instance.dead) this.#instance.x.sqlite3_finalize(pointer);
   }
 
-  /** Finalized when its next run ends: for statements that nobody keeps. */
-  retireAfterRun(): void {
-    this.#retired = true;
-  }
-
-  /** Leaves the cache: finalized now, or when its run ends. */
+  /** Leaves its cache: finalized now, or when its run ends. */
   retire(): void {
     this.#retired = true;
     if (!this.running) this.finalize();

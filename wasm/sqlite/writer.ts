@@ -122,6 +122,7 @@ export class WriterConnection extends Connection implements Writer {
   beginCommand(budget: Budget): void {
     const { instance, linked } = this;
     const { x } = instance;
+    this.dropLargeStatements();
     x.sqlite3_randomness(0, 0);
     x.sqlite3_set_last_insert_rowid(this.db, 0n);
     this.#totalAtBegin = x.sqlite3_total_changes(this.db);
