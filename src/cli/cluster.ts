@@ -1,10 +1,10 @@
 /** `quorlite cluster`: show and change the members. */
-import type { Client } from '../client/contract.ts';
+import type { CallOptions, Client } from '../client/contract.ts';
 import { nodesValue } from '../config/values.ts';
 import type { ClusterStatus, MemberStatus } from '../node/contract.ts';
 import { QuorliteError } from '../wire/error.ts';
 import { type Command, type CommandEntry, ExitCode, type Invocation } from './command.ts';
-import { CONNECTION_FLAGS, targetOf, URL_DETAILS, withClient } from './connection.ts';
+import { CONNECTION_FLAGS, type Target, targetOf, URL_DETAILS, withClient } from './connection.ts';
 import type { Output, Tone } from './output.ts';
 import { settingsCommand } from './settings.ts';
 import { renderTable } from './table.ts';
@@ -36,8 +36,12 @@ const COMMANDS: readonly Command[] = [
     examples: ['quorlite cluster add 4=http://10.0.0.4:4001 http://10.0.0.1:4001'],
     run: add,
   },
-  memberCommand('remove', 'take a member out for good', (client, id) => client.cluster.remove(id)),
-  memberCommand('promote', 'make a learner vote', (client, id) => client.cluster.promote(id)),
+  memberCommand('remove', 'take a member out for good', (client, id, options) =>
+    client.cluster.remove(id, options),
+  ),
+  memberCommand('promote', 'make a learner vote', (client, id, options) =>
+    client.cluster.promote(id, options),
+  ),
   {
     name: 'transfer',
     summary: 'hand leadership over, to the member N or to the best one',
@@ -83,7 +87,7 @@ function entryOf(command: Command): CommandEntry {
 function memberCommand(
   name: string,
   summary: string,
-  change: (client: Client, id: number) => Promise<ClusterStatus>,
+  change: (client: Client, id: number, options: CallOptions) => Promise<ClusterStatus>,
 ): Command {
   return {
     name,
@@ -97,7 +101,8 @@ function memberCommand(
       const [word, ...urls] = invocation.words;
       const id = memberNumber(word);
       if (id === null) throw new UsageError(`which member? quorlite cluster ${name} N`);
-      const after = await withClient(targetOf(invocation, urls), (client) => change(client, id));
+      const target = targetOf(invocation, urls);
+      const after = await withClient(target, (client) => change(client, id, options(target)));
       printStatus(after, invocation.output);
       return ExitCode.ok;
     },
@@ -106,7 +111,7 @@ function memberCommand(
 
 async function status(invocation: Invocation): Promise<number> {
   const target = targetOf(invocation, invocation.words);
-  const found = await withClient(target, (client) => client.cluster.status());
+  const found = await withClient(target, (client) => client.cluster.status(options(target)));
   printStatus(found, invocation.output);
   return found.leader === null ? ExitCode.noQuorum : ExitCode.ok;
 }
@@ -121,8 +126,9 @@ async function add(invocation: Invocation): Promise<number> {
   }
   const [id, url] = Object.entries(member as { [id: string]: string })[0]!;
   const voter = !invocation.flags.on('learner');
-  const after = await withClient(targetOf(invocation, urls), (client) =>
-    client.cluster.add({ id: Number(id), url, voter }),
+  const target = targetOf(invocation, urls);
+  const after = await withClient(target, (client) =>
+    client.cluster.add({ id: Number(id), url, voter }, options(target)),
   );
   printStatus(after, invocation.output);
   return ExitCode.ok;
@@ -131,8 +137,9 @@ async function add(invocation: Invocation): Promise<number> {
 async function transfer(invocation: Invocation): Promise<number> {
   const to = memberNumber(invocation.words[0]);
   const urls = to === null ? invocation.words : invocation.words.slice(1);
-  const after = await withClient(targetOf(invocation, urls), (client) =>
-    client.cluster.transfer(to ?? undefined),
+  const target = targetOf(invocation, urls);
+  const after = await withClient(target, (client) =>
+    client.cluster.transfer(to ?? undefined, options(target)),
   );
   printStatus(after, invocation.output);
   return ExitCode.ok;
@@ -142,6 +149,10 @@ async function recover(): Promise<number> {
   throw new QuorliteError('NOT_SUPPORTED', 'cluster recover is not part of this release', {
     hint: 'bring a majority of the voters back; a node whose disk is lost joins again as a new replica',
   });
+}
+
+function options({ timeoutMs }: Target): CallOptions {
+  return { timeoutMs };
 }
 
 function memberNumber(word: string | undefined): number | null {

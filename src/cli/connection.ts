@@ -47,10 +47,7 @@ export function targetOf({ flags, env }: Invocation, words: readonly string[]): 
 /** Opens a client; connecting happens with its first call. */
 export async function openClient(target: Target): Promise<Client> {
   const { connect } = await import('../runtime/node/connect.ts');
-  return connect(target.urls, {
-    ...(target.token === undefined ? {} : { token: target.token }),
-    timeoutMs: target.timeoutMs,
-  });
+  return connect(target.urls, { token: target.token, agent: 'quorlite command line' });
 }
 
 /** Runs `body` with a client that is closed afterwards. */

@@ -29,6 +29,9 @@ SIGTERM hands leadership over, drains and flushes; the second one stops at once.
 /** How often a node that cannot serve yet says what it waits for, milliseconds. */
 const WAITING_NOTICE_MS = 5000;
 
+/** How often it is asked, at least, milliseconds. */
+const READY_POLL_MS = 50;
+
 /** How often it is checked that the node lives, milliseconds. */
 const LIVENESS_MS = 1000;
 
@@ -77,9 +80,9 @@ async function reportReady(
   logger: Logger,
   stop: StopRequest,
 ): Promise<void> {
-  for (;;) {
+  for (let waited = 0; ; waited += READY_POLL_MS) {
     const error = await new Promise<QuorliteError | null>((resolve) => {
-      node.service.ready(WAITING_NOTICE_MS, resolve);
+      node.service.ready(READY_POLL_MS, resolve);
     });
     if (stop.requested) return;
     const { role, term, waiting } = node.service.status();
@@ -89,7 +92,9 @@ async function reportReady(
       else output.line(`ready ${node.url} node=${node.id} role=${role} term=${term}`);
       return;
     }
-    logger.warn('waiting', { reason: waiting === '' ? error.message : waiting });
+    if (waited > 0 && waited % WAITING_NOTICE_MS === 0) {
+      logger.warn('waiting', { reason: waiting === '' ? error.message : waiting });
+    }
   }
 }
 

@@ -26,8 +26,11 @@ async function settings(invocation: Invocation): Promise<undefined> {
     invocation,
     words.filter((word) => !isAssignment(word)),
   );
+  const { timeoutMs } = target;
   const values = await withClient(target, (client) =>
-    Object.keys(patch).length > 0 ? client.settings.set(patch) : client.settings.get(),
+    Object.keys(patch).length > 0
+      ? client.settings.set(patch, { timeoutMs })
+      : client.settings.get({ timeoutMs }),
   );
   output.result(values, () => {
     const rows = Object.entries(values).map(([name, value]) => {

@@ -2,6 +2,7 @@
 import type { Client } from '../../client/contract.ts';
 import { type ErrorCode, QuorliteError } from '../../wire/error.ts';
 import { openClient, type Target } from '../connection.ts';
+import { fetchWithin } from '../fetch-within.ts';
 
 /** The few operations that workloads use. */
 export interface BenchConnection {
@@ -38,16 +39,8 @@ export function openHttpConnection(target: Target): BenchConnection {
   const headers: { [name: string]: string } = { 'content-type': 'application/json' };
   if (target.token !== undefined) headers['authorization'] = `Bearer ${target.token}`;
   async function post(path: string, body: unknown): Promise<unknown> {
-    const answer = await fetch(url + path, {
-      method: 'POST',
-      headers,
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(target.timeoutMs),
-    });
-    const json: unknown = await answer.json();
-    if (answer.ok) return json;
-    const problem = json as { readonly code?: ErrorCode; readonly detail?: string };
-    throw new QuorliteError(problem.code ?? 'CORRUPT', problem.detail ?? `HTTP ${answer.status}`);
+    const init = { method: 'POST', headers, body: JSON.stringify(body) };
+    return fetchWithin(url + path, target.timeoutMs, readAnswer, init);
   }
   return {
     execute: async (sql, params) => void (await post('/v1/execute', { sql, params })),
@@ -59,4 +52,11 @@ export function openHttpConnection(target: Target): BenchConnection {
     },
     close: () => Promise.resolve(),
   };
+}
+
+async function readAnswer(answer: Response): Promise<unknown> {
+  const json: unknown = await answer.json();
+  if (answer.ok) return json;
+  const problem = json as { readonly code?: ErrorCode; readonly detail?: string };
+  throw new QuorliteError(problem.code ?? 'CORRUPT', problem.detail ?? `HTTP ${answer.status}`);
 }

@@ -1,8 +1,11 @@
 /** What `quorlite dev` says when its cluster stands. */
+import { fetchWithin } from '../fetch-within.ts';
 import type { Output } from '../output.ts';
 import { pad } from '../table.ts';
 import type { ReadyNode } from './child.ts';
 import type { DevPlan } from './dev.ts';
+
+const CONSOLE_TIMEOUT_MS = 2000;
 
 /** Prints the URLs and lines that work as pasted. */
 export async function printWelcome(
@@ -39,10 +42,16 @@ export function curlLine(url: string): string {
 /** The console's URL when this build of the node serves one. */
 async function consoleUrl(url: string): Promise<string | null> {
   try {
-    const answer = await fetch(`${url}/`, { redirect: 'manual' });
-    await answer.body?.cancel();
-    const html = answer.headers.get('content-type')?.startsWith('text/html') === true;
-    return answer.ok && html ? `${url}/` : null;
+    return await fetchWithin(
+      `${url}/`,
+      CONSOLE_TIMEOUT_MS,
+      async (answer) => {
+        await answer.body?.cancel();
+        const html = answer.headers.get('content-type')?.startsWith('text/html') === true;
+        return answer.ok && html ? `${url}/` : null;
+      },
+      { redirect: 'manual' },
+    );
   } catch {
     return null;
   }

@@ -2,6 +2,7 @@
 import { formatHostPort, type HostPort } from '../../config/address.ts';
 import type { ConfiguredNode, ResolvedConfig } from '../../config/resolve.ts';
 import { isFree } from '../dev/ports.ts';
+import { fetchWithin } from '../fetch-within.ts';
 import { type Finding, finding, reasonOf } from './check.ts';
 
 const PEER_TIMEOUT_MS = 2000;
@@ -29,9 +30,9 @@ async function checkPort(address: HostPort): Promise<Finding> {
   } catch (error) {
     return finding('port', 'fail', reasonOf(error), 'listen on an address of this machine');
   }
-  const ours = await fetch(`http://${text}/livez`, { signal: AbortSignal.timeout(PEER_TIMEOUT_MS) })
-    .then((answer) => answer.headers.get('content-type')?.includes('json') === true)
-    .catch(() => false);
+  const ours = await fetchWithin(`http://${text}/livez`, PEER_TIMEOUT_MS, async (answer) =>
+    answer.headers.get('content-type')?.includes('json'),
+  ).catch(() => false);
   return ours
     ? finding('port', 'warn', `${text} is in use, it seems by a running node`)
     : finding('port', 'fail', `${text} is in use by something else`, 'stop it, or set listen');
@@ -39,23 +40,25 @@ async function checkPort(address: HostPort): Promise<Finding> {
 
 async function checkPeer(peer: ConfiguredNode): Promise<Finding> {
   const name = `node ${peer.id}`;
-  const begin = performance.now();
   try {
-    const answer = await fetch(`${peer.url}/livez`, {
-      signal: AbortSignal.timeout(PEER_TIMEOUT_MS),
-    });
-    const ms = (performance.now() - begin).toFixed(1);
-    const health = (await answer.text()).slice(0, 200);
-    const date = Date.parse(answer.headers.get('date') ?? '');
-    const skew = Number.isNaN(date) ? 0 : Date.now() - date;
-    if (!answer.ok) return finding(name, 'warn', `${peer.url} answers ${answer.status}: ${health}`);
-    if (Math.abs(skew) > SKEW_MS) {
-      const detail = `${peer.url}: its clock differs by about ${Math.round(skew / 1000)} s`;
-      return finding(name, 'warn', detail, 'run NTP on both');
-    }
-    return finding(name, 'ok', `${peer.url} answers in ${ms} ms`);
+    return await fetchWithin(`${peer.url}/livez`, PEER_TIMEOUT_MS, (answer) =>
+      judgeAnswer(peer, answer),
+    );
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
     return finding(name, 'warn', `${peer.url}: ${reasonOf(cause)}`, 'start it, or open the port');
   }
+}
+
+async function judgeAnswer(peer: ConfiguredNode, answer: Response): Promise<Finding> {
+  const name = `node ${peer.id}`;
+  const health = (await answer.text()).slice(0, 200);
+  const date = Date.parse(answer.headers.get('date') ?? '');
+  const skew = Number.isNaN(date) ? 0 : Date.now() - date;
+  if (!answer.ok) return finding(name, 'warn', `${peer.url} answers ${answer.status}: ${health}`);
+  if (Math.abs(skew) > SKEW_MS) {
+    const detail = `${peer.url}: its clock differs by about ${Math.round(skew / 1000)} s`;
+    return finding(name, 'warn', detail, 'run NTP on both');
+  }
+  return finding(name, 'ok', `${peer.url} answers`);
 }
