@@ -389,6 +389,7 @@ export class Node {
 
   #applied(index: LogIndex): void {
     this.lag.applied(index);
+    if (this.#watchers.size > 0) this.#changed();
     this.#traffic.flushAnswers();
   }
 

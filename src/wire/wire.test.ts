@@ -34,6 +34,11 @@ const sqlValue = fc.oneof(
   fc.uint8Array(),
 );
 
+/** What becomes of lone surrogates on the way through UTF-8. */
+function wellFormed(text: string): string {
+  return new TextDecoder().decode(new TextEncoder().encode(text));
+}
+
 function written(write: (out: ByteWriter) => void): ByteReader {
   const out = new ByteWriter(1);
   write(out);
@@ -77,7 +82,7 @@ describe('bytes', () => {
         });
         expect(input.uint()).toBe(n);
         expect(input.u53()).toBe(n);
-        expect(input.text()).toBe(text.toWellFormed?.() ?? text);
+        expect(input.text()).toBe(wellFormed(text));
         expect(input.blob()).toEqual(blob);
         input.finish();
       }),
