@@ -94,7 +94,7 @@ export function assembleLog(folder: FileFolder, segments: readonly ScannedSegmen
     refuseClaims(folder, segments, null, 1);
     return { live: [], unused: segments, entries: [], firstIndex: 1, torn: false };
   }
-  const live = liveSegments(folder, byGeneration, newest);
+  const live = liveSegments(folder, segments, byGeneration, newest);
   const last = newest.records.at(-1)!.header;
   refuseClaims(folder, segments, newest, last.sequence + 1);
   const unused = segments.filter((segment) => !live.includes(segment));
@@ -108,6 +108,7 @@ function generationOf(segment: ScannedSegment): number {
 /** The segments from the oldest needed one to `newest`, their seams checked. */
 function liveSegments(
   folder: FileFolder,
+  segments: readonly ScannedSegment[],
   byGeneration: ReadonlyMap<number, ScannedSegment>,
   newest: ScannedSegment,
 ): ScannedSegment[] {
@@ -116,7 +117,10 @@ function liveSegments(
   for (let g = oldestGeneration; g <= generation; g++) {
     const segment = byGeneration.get(g);
     if (segment === undefined) {
-      throw corruptFile(folder.label, 0, `segment ${g} of the log is missing or its start is bad`);
+      // A file without a good start is probably the one.
+      const suspect = segments.find(({ records }) => records.length === 0);
+      const place = suspect === undefined ? folder.label : labelOf(folder, suspect);
+      throw corruptFile(place, 0, `segment ${g} of the log is missing or its first record is bad`);
     }
     const { header } = segment.records[0]!;
     if (segment.content.length < header.segmentBytes) {
