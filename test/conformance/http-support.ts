@@ -58,7 +58,7 @@ export class HttpCaller {
   /** Runs a statement that must succeed. */
   async execute(sql: string, params: unknown = []): Promise<Json> {
     const { status, body } = await this.post('/v1/execute', { sql, params });
-    expect(body, sql).not.toHaveProperty('code');
+    expect(body.code, `${sql}: ${body.detail}`).toBe(undefined);
     expect(status).toBe(200);
     return body;
   }
@@ -66,7 +66,7 @@ export class HttpCaller {
   /** Runs a query that must succeed. */
   async query(sql: string, params: unknown = [], more: object = {}): Promise<Json> {
     const { status, body } = await this.post('/v1/query', { sql, params, ...more });
-    expect(body, sql).not.toHaveProperty('code');
+    expect(body.code, `${sql}: ${body.detail}`).toBe(undefined);
     expect(status).toBe(200);
     return body;
   }

@@ -155,6 +155,20 @@ describe('HTTP', () => {
     expect(await raw(server, 'GET / HTTP/1.1\r\nhost: l')).toMatch(/^HTTP\/1.1 408 /);
   });
 
+  test('a stall of this process is not held against a connection', async () => {
+    const server = await listen({ limits: { ...DEFAULT_LIMITS, headersMs: 1500 } });
+    const socket = connect(server.port, server.host);
+    const answers: string[] = [];
+    socket.on('data', (chunk) => answers.push(`${chunk}`));
+    socket.write('GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nhost: ');
+    while (answers.length < 1) await new Promise((resolve) => setImmediate(resolve));
+    socket.write('localhost\r\n\r\n');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000);
+    while (answers.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    expect(answers[1]).toMatch(/^HTTP\/1.1 200 /);
+    socket.destroy();
+  });
+
   test('a caller that hangs up stops the wait', async () => {
     const { url } = await listen();
     service.outcome = null;

@@ -7,7 +7,7 @@ import { problemResponse } from '../../api/problem.ts';
 import { formatHostPort, isLoopback } from '../../config/address.ts';
 import { DEFAULT_LIMITS, type NodeLimits } from '../../config/limits.ts';
 import { QuorliteError } from '../../wire/error.ts';
-import { type Connections, trackConnections } from './connections.ts';
+import { type Connections, watchConnections } from './connections.ts';
 import {
   createUpgradeHandler,
   refuseSocket,
@@ -47,8 +47,6 @@ export interface NodeServer {
 const REQUEST_MS = 120_000;
 /** An idle connection is kept a little longer than proxies usually do, so that they never meet a closed one. */
 const KEEP_ALIVE_MS = 65_000;
-/** How often connections are checked for the timeouts above. */
-const CHECK_MS = 1_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 /**
@@ -63,10 +61,10 @@ export async function listenNode(options: ListenOptions): Promise<NodeServer> {
   const upgrades = createUpgradeHandler(options);
   const server = createServer(
     {
-      headersTimeout: limits.headersMs,
-      requestTimeout: Math.max(REQUEST_MS, limits.headersMs),
+      // `watchConnections` does this without counting time in which the process stood still.
+      headersTimeout: 0,
+      requestTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: CHECK_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
     },
     getRequestListener((request, env) => (app ? app.fetch(request, env) : nothingHere()), {
@@ -74,7 +72,11 @@ export async function listenNode(options: ListenOptions): Promise<NodeServer> {
       errorHandler: explain,
     }),
   );
-  const connections = trackConnections(server);
+  const connections = watchConnections(server, {
+    headersMs: limits.headersMs,
+    requestMs: Math.max(REQUEST_MS, limits.headersMs),
+    expired: refuseLate,
+  });
   server.maxConnections = limits.maxConnections;
   server.on('clientError', refuseGarbage);
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
@@ -148,7 +150,12 @@ function explain(error: unknown): Response {
   return problemResponse(new QuorliteError('BAD_REQUEST', `the request is malformed: ${message}`));
 }
 
-/** What Node's parser refuses: garbage, oversized headers, headers or bodies that do not come. */
+/** Headers or a body that do not come. */
+function refuseLate(socket: Duplex): void {
+  refuseSocket(socket, new QuorliteError('BAD_REQUEST', 'the request did not arrive in time'), 408);
+}
+
+/** What Node's parser refuses: garbage and oversized headers. */
 function refuseGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
@@ -158,12 +165,6 @@ function refuseGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'HPE_HEADER_OVERFLOW') {
     const message = `the headers exceed ${MAX_HEADER_BYTES} bytes`;
     refuseSocket(socket, new QuorliteError('BAD_REQUEST', message), 431);
-  } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    refuseSocket(
-      socket,
-      new QuorliteError('BAD_REQUEST', 'the request did not arrive in time'),
-      408,
-    );
   } else {
     refuseSocket(socket, new QuorliteError('BAD_REQUEST', 'this is not HTTP'));
   }
