@@ -187,7 +187,6 @@ class LinkTransport implements Transport, PeerLinkOwner, PendingOwner, RedialOwn
     const old = this.#peers.get(hello.replica);
     this.#peers.set(hello.replica, peer);
     for (const target of this.#targets) if (target.node === hello.node) target.up();
-    this.#cancelRivals(hello);
     this.#reported.forget();
     const handler = must(this.#handler);
     if (old !== undefined) {
@@ -274,12 +273,6 @@ class LinkTransport implements Transport, PeerLinkOwner, PendingOwner, RedialOwn
     if (pending.side === 'acceptor' || hello.replica > this.hello().replica) return false;
     for (const other of this.#pending.keys()) if (isRival(other, hello)) return true;
     return false;
-  }
-
-  #cancelRivals(hello: Hello): void {
-    for (const other of [...this.#pending.keys()]) {
-      if (isRival(other, hello)) other.refuse('another connection is kept', true);
-    }
   }
 
   #acceptedPending(): number {

@@ -418,6 +418,19 @@ export function testTransport(name: string, createMedium: () => Promise<Transpor
         expect(one.sees(two)).toBe(false);
       });
 
+      test('a frame of another cluster ends the connection, whatever was said before (M7)', async () => {
+        const [one, two] = [await start(1), await start(2)];
+        one.dial(two);
+        await connected(one, two);
+        // Node 2 joins another cluster and looks at its own hello without telling it yet.
+        two.self = { ...two.self, cluster: 78 };
+        two.transport.setPeers([]);
+        one.transport.send(two.self.replica, Lane.control, [text('vote')]);
+        await medium.until(() => one.refusals.length > 0 && two.refusals.length > 0, 'a refusal');
+        expect(one.refusals[0]).toBe('a frame of another cluster');
+        expect(two.received).toEqual([]);
+      });
+
       test('a fresh hello that is not admitted ends the connection', async () => {
         const [one, two] = [await start(1), await start(2)];
         one.dial(two);

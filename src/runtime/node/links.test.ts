@@ -1,5 +1,10 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildSync } from 'esbuild';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import {
@@ -105,6 +110,33 @@ class Endpoint implements TransportHost {
   }
 }
 
+const BLOCKING_CHILD = `
+  import { createWebSocketDialer } from './links.ts';
+  const link = createWebSocketDialer().dial(process.argv[2], {
+    opened() {},
+    message() {
+      link.send(new Uint8Array(100_000));
+      link.send(new Uint8Array(1));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    },
+    closed() {},
+  });
+`;
+
+/** A program of its own, made of TypeScript that stands beside this file. */
+function bundle(source: string, folder: string): string {
+  const outfile = join(folder, 'program.cjs');
+  buildSync({
+    stdin: { contents: source, resolveDir: import.meta.dirname, loader: 'ts' },
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    outfile,
+    logLevel: 'silent',
+  });
+  return outfile;
+}
+
 /** Writes down what a link tells. */
 class Ear implements LinkEvents {
   readonly told: string[] = [];
@@ -199,13 +231,23 @@ describe('WebSocket links', () => {
   });
 
   test('what is sent leaves the process before it blocks in the same turn', async () => {
-    const { near, far, farEar } = await pair();
-    // Both ends are in this process, so a blocked loop cannot receive; what counts is that nothing is left to write.
-    near.send(new Uint8Array(1_000));
-    far.send(new Uint8Array(1_000));
-    expect(near.bufferedBytes).toBe(0);
-    expect(far.bufferedBytes).toBe(0);
-    await until(() => farEar.messages.length === 1, 'the message');
+    endpoint = new Endpoint();
+    await endpoint.open();
+    const ear = new Ear();
+    endpoint.listen((link) => {
+      link.send(new Uint8Array([1]));
+      return ear;
+    });
+    // The child answers both messages it gets and then blocks for ever: only what it wrote at once can arrive.
+    const folder = mkdtempSync(join(tmpdir(), 'quorlite-links-'));
+    const child = spawn(process.execPath, [bundle(BLOCKING_CHILD, folder), endpoint.url]);
+    try {
+      await until(() => ear.messages.length === 2, 'the messages of a process that is blocked');
+      expect(ear.messages.map((bytes) => bytes.length)).toEqual([100_000, 1]);
+    } finally {
+      child.kill('SIGKILL');
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('the endpoint of a URL', () => {
