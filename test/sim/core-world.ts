@@ -203,6 +203,7 @@ export class CoreWorld {
     const payload = new Uint8Array(this.#dice.below(60));
     payload.fill(++this.#proposals & 255);
     target.propose(payload);
+    if (this.#dice.percent(70)) target.drain();
   }
 
   #read(replica: VirtualReplica): void {
@@ -333,6 +334,7 @@ export class CoreWorld {
     const leader = this.#leader();
     assert(leader !== null, 'no leader after healing');
     leader.propose(new Uint8Array(3));
+    leader.drain();
     for (const replica of this.#up) this.#read(replica);
     this.#rounds(60);
     this.#checkConverged();

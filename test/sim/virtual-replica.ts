@@ -254,13 +254,11 @@ export class VirtualReplica {
     }
   }
 
-  /** Proposes a payload; returns the entry or why not. */
+  /** Proposes a payload, without taking effects yet; returns the entry or why not. */
   propose(payload: Uint8Array): ReturnType<Raft['propose']> {
     const record = new Uint8Array(ENTRY_HEADER_BYTES + payload.length);
     record.set(payload, ENTRY_HEADER_BYTES);
-    const outcome = this.raft.propose(record, EntryKind.commands);
-    this.drain();
-    return outcome;
+    return this.raft.propose(record, EntryKind.commands);
   }
 
   get membership(): Membership {
