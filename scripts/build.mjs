@@ -3,7 +3,15 @@
  * makes the command executable. `--no-check` only strips types (for tests, which have their own type check).
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,8 +36,13 @@ for (const entry of readdirSync(join(root, 'wasm'), { recursive: true, withFileT
 const require = createRequire(import.meta.url);
 const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
 const flags = ['-p', join(root, 'tsconfig.build.json'), ...(check ? [] : STRIP)];
+const begin = new Date();
 const compiled = spawnSync(process.execPath, [tsc, ...flags], { cwd: root, stdio: 'inherit' });
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 
 chmodSync(join(dist, 'src', 'cli', 'main.js'), 0o755);
+// Tests that start processes rebuild when a source is newer than this; what was saved meanwhile is.
+const stamp = join(dist, '.built');
+writeFileSync(stamp, '');
+utimesSync(stamp, begin, begin);
 process.stdout.write(`built dist (${copied} wasm files)\n`);

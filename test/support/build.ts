@@ -1,9 +1,10 @@
 /** Makes sure that `dist` holds what the sources say, for tests that start processes. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../tidy/source.ts';
 
+/** Written by `scripts/build.mjs`, with the time at which it began. */
 const STAMP = join(ROOT, 'dist', '.built');
 const LOCK = join(ROOT, 'node_modules', '.quorlite-build');
 /** A build takes seconds; a lock this old was left behind by a process that died. */
@@ -15,14 +16,10 @@ export function ensureBuilt(): void {
   const release = acquire();
   try {
     if (isFresh()) return;
-    const begin = new Date();
     execFileSync(process.execPath, [join(ROOT, 'scripts', 'build.mjs'), '--no-check'], {
       cwd: ROOT,
       stdio: ['ignore', 'ignore', 'inherit'],
     });
-    writeFileSync(STAMP, '');
-    // What was saved while the compiler ran is newer than this build.
-    utimesSync(STAMP, begin, begin);
   } finally {
     release();
   }
