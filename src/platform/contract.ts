@@ -14,6 +14,7 @@ export interface Clock {
 /** A pending timer. */
 export type TimerHandle = object | number;
 
+/** Callbacks later. */
 export interface Timers {
   /** Calls `callback` once after at least `ms` milliseconds. */
   after(ms: number, callback: () => void): TimerHandle;

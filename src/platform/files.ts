@@ -9,6 +9,7 @@
 /** Why a file operation failed. */
 export type FileErrorKind = 'not-found' | 'no-space' | 'io' | 'locked' | 'closed';
 
+/** A failed file operation; the operating system's own error is its `cause`. */
 export class FileError extends Error {
   override readonly name = 'FileError';
   readonly kind: FileErrorKind;

@@ -47,6 +47,16 @@ export class World {
     pairs.set(key, { value, at: this.index + 1 });
   }
 
+  /** The world as it is now, on its own. */
+  copy(): World {
+    const copy = new World();
+    copy.index = this.index;
+    copy.pageCount = this.pageCount;
+    for (const [page, state] of this.pages) copy.pages.set(page, state);
+    for (const [name, pairs] of this.sections) copy.sections.set(name, new Map(pairs));
+    return copy;
+  }
+
   /** Cuts at the next index. */
   cut(since: number): CheckpointCut {
     this.index++;
@@ -83,7 +93,7 @@ export class World {
     for (let page = 1; page <= this.pageCount; page++) {
       const fill = this.pages.get(page)?.fill ?? 0;
       expect(content.readPage(page, out)).toBe(fill !== 0);
-      if (fill !== 0) expect(out.every((byte) => byte === fill)).toBe(true);
+      if (fill !== 0) expect(isFilled(out, fill)).toBe(true);
       expect(content.pageHash(page)).toEqual({ lo: (fill * -7) | 0, hi: fill * 13 });
     }
     for (const [section, pairs] of this.sections) {
@@ -97,6 +107,11 @@ export class World {
     const known = [...this.sections.keys()];
     expect(known).toEqual(expect.arrayContaining([...content.sections()]));
   }
+}
+
+function isFilled(bytes: Uint8Array, fill: number): boolean {
+  for (const byte of bytes) if (byte !== fill) return false;
+  return true;
 }
 
 function metaAt(index: number, pageCount: number): CheckpointMeta {

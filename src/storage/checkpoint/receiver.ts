@@ -28,6 +28,7 @@ type Done = (error: Error | null) => void;
 /** Puts what a receiver prepared in place. */
 type Install = (receiver: Receiver, done: Done) => void;
 
+/** One snapshot on its way in. */
 export class Receiver implements SnapshotReceiver {
   readonly meta: CheckpointMeta;
   /** Names the snapshot: parts of another one are not mixed up with it. */

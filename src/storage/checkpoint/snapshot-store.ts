@@ -153,7 +153,8 @@ class FileSnapshotStore implements SnapshotStore {
             true,
           );
         });
-        if (failure !== null) this.#files.forget(name);
+        // Unless its manifest may be in force.
+        if (failure !== null && this.#error === null) this.#files.forget(name);
         this.#release();
         done(failure);
       });
