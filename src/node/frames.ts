@@ -50,7 +50,12 @@ export type NodeFrame =
       readonly error: { code: string; message: string } | null;
       readonly result: unknown;
     }
-  | { readonly kind: 'snapshotBegin'; readonly transfer: number; readonly manifest: Uint8Array }
+  | {
+      readonly kind: 'snapshotBegin';
+      readonly cluster: number;
+      readonly transfer: number;
+      readonly manifest: Uint8Array;
+    }
   | {
       readonly kind: 'snapshotChunk';
       readonly transfer: number;
@@ -134,9 +139,14 @@ export function replyFrame(id: number, error: QuorliteError | null, result: unkn
   return out.view();
 }
 
-export function snapshotBeginFrame(transfer: number, manifest: Uint8Array): Uint8Array {
-  const out = new ByteWriter(manifest.length + 16);
+export function snapshotBeginFrame(
+  cluster: number,
+  transfer: number,
+  manifest: Uint8Array,
+): Uint8Array {
+  const out = new ByteWriter(manifest.length + 32);
   out.u8(Kind.snapshotBegin);
+  out.uint(cluster);
   out.uint(transfer);
   out.blob(manifest);
   return out.view();
@@ -207,7 +217,12 @@ export function readFrame(bytes: Uint8Array): NodeFrame {
     case Kind.reply:
       return { kind: 'reply', id: input.uint(), ...JSON.parse(input.text()) };
     case Kind.snapshotBegin:
-      return { kind: 'snapshotBegin', transfer: input.uint(), manifest: input.blob() };
+      return {
+        kind: 'snapshotBegin',
+        cluster: input.uint(),
+        transfer: input.uint(),
+        manifest: input.blob(),
+      };
     case Kind.snapshotChunk: {
       const transfer = input.uint();
       const file = input.uint();

@@ -161,6 +161,7 @@ export class Node {
     this.snapshotSender = new SnapshotSender({
       limits,
       snapshots: storage.snapshots,
+      cluster: () => this.identity.cluster,
       now,
       send: sendSnapshot,
       report: (to, index, ok) =>

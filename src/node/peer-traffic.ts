@@ -80,6 +80,8 @@ export class PeerTraffic {
         requests.answered(from, frame.id, frame.error, frame.result);
         return;
       case 'snapshotBegin':
+        // A newcomer may hear of its cluster by a snapshot first, when the log it needs is gone already.
+        if (!this.#accepts(frame.cluster)) return;
         snapshotInstaller.begin(from, frame.transfer, frame.manifest);
         return;
       case 'snapshotChunk':

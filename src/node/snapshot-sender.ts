@@ -29,6 +29,7 @@ interface Transfer {
 export interface SnapshotSenderHost {
   readonly limits: NodeLimits;
   readonly snapshots: SnapshotStore;
+  cluster(): number;
   now(): number;
   send(to: ReplicaId, parts: readonly Uint8Array[]): boolean;
   /** Tells the core how it ended. */
@@ -74,7 +75,9 @@ export class SnapshotSender {
   #begin(transfer: Transfer): void {
     transfer.cursor = null;
     transfer.inFlight = 0;
-    this.#host.send(transfer.to, [snapshotBeginFrame(transfer.id, transfer.reader.manifest)]);
+    this.#host.send(transfer.to, [
+      snapshotBeginFrame(this.#host.cluster(), transfer.id, transfer.reader.manifest),
+    ]);
   }
 
   acknowledged(from: ReplicaId, id: number, next: Position | null, failed: string): void {
