@@ -124,6 +124,8 @@ export interface ProgressView {
   readonly state: 'probe' | 'replicate' | 'snapshot';
   readonly active: boolean;
   readonly learner: boolean;
+  /** It recovers from a lost boot, so nothing of it counts (architecture 4). */
+  readonly recovering: boolean;
 }
 
 /** The consensus core of one replica in one group. */

@@ -129,7 +129,7 @@ export class Progress {
 
   /** As the console shows it. */
   view(learner: boolean): ProgressView {
-    const { replica, match, next, state, active } = this;
-    return { replica, match, next, state, active, learner };
+    const { replica, match, next, state, active, recovering } = this;
+    return { replica, match, next, state, active, learner, recovering };
   }
 }
