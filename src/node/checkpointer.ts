@@ -22,6 +22,8 @@ export interface CheckpointerOptions {
   readonly bytes: number;
   readonly ms: number;
   replica(): Replica;
+  /** Called when one was taken. */
+  taken(): void;
 }
 
 export class Checkpointer {
@@ -94,6 +96,7 @@ export class Checkpointer {
     }
     this.#options.replica().stateMachine.checkpointed(index);
     this.#compact();
+    this.#options.taken();
     logger.debug('checkpoint', { index, bytes: snapshots.bytes });
     done(null, { index, bytes: snapshots.bytes });
     const again = this.#again;

@@ -11,15 +11,15 @@ import type { Identity } from '../storage/contract.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type Hello, Lane, type Peer, type Transport } from '../transport/contract.ts';
 import { SEED_BYTES } from '../wire/command.ts';
-import { EntryKind, type LogIndex, makeEntry, type ReplicaId } from '../wire/entry.ts';
+import type { LogIndex, ReplicaId } from '../wire/entry.ts';
 import { QuorliteError } from '../wire/error.ts';
-import { encodeMembershipEntry, type MemberInfo, type Membership } from '../wire/membership.ts';
+import type { Membership } from '../wire/membership.ts';
 import { Admin } from './admin.ts';
 import { Checkpointer } from './checkpointer.ts';
 import type { ClusterStatus } from './contract.ts';
-import { Founding } from './founding.ts';
 import { writesFrame } from './frames.ts';
 import { Invitations } from './invitations.ts';
+import { Joining } from './joining.ts';
 import { LagMeter } from './lag.ts';
 import { MembershipManager } from './membership-manager.ts';
 import { NodeSession } from './node-session.ts';
@@ -33,10 +33,8 @@ import { SnapshotSender } from './snapshot-sender.ts';
 import { Ticker } from './ticker.ts';
 import { type Timing, timing } from './timing.ts';
 
-/** How often a node asks to be let in, and a founder asks for promises. */
-const ASK_MS = 500;
-/** A join or promotion may take so long before it is asked for again. */
-export const JOIN_MS = 30_000;
+/** How often membership, joining, checkpoints and expiry are looked after. */
+const LOOK_MS = 500;
 /** Protocol versions that this release speaks. */
 export const PROTOCOL: readonly [number, number] = [1, 1];
 
@@ -90,8 +88,8 @@ export class Node {
   joinedCluster = 0;
   readonly #recoverOptions: RecoverOptions;
   readonly #ticker: Ticker;
-  readonly founding: Founding;
-  #askedAt = Number.NEGATIVE_INFINITY;
+  readonly joining: Joining;
+  #lookedAt = Number.NEGATIVE_INFINITY;
   readonly #traffic: PeerTraffic;
   readonly #invitations: Invitations;
   /** Called when role, leader or membership change, for `ready` and the like. */
@@ -155,6 +153,7 @@ export class Node {
       bytes: options.checkpoint.bytes,
       ms: options.checkpoint.ms,
       replica: () => this.replica,
+      taken: () => this.saveMemory(),
     });
     const sendSnapshot = (to: ReplicaId, parts: readonly Uint8Array[]): boolean =>
       transport.send(to, Lane.snapshot, parts);
@@ -178,7 +177,7 @@ export class Node {
       send: sendSnapshot,
     });
     this.#traffic = new PeerTraffic(this);
-    this.founding = this.#createFounding();
+    this.joining = new Joining(this);
     const phase = new Uint8Array(1);
     platform.entropy.fill(phase);
     this.#ticker = new Ticker(platform, this.timing, phase[0]! / 256, (count) => this.#tick(count));
@@ -213,7 +212,7 @@ export class Node {
     });
     this.#updatePeers();
     this.#ticker.start();
-    if (this.pristine) this.founding.step();
+    if (this.pristine) this.joining.step();
     else this.#campaignAlone();
     this.replica.wake();
   }
@@ -236,7 +235,8 @@ export class Node {
     return () => this.#watchers.delete(run);
   }
 
-  #changed(): void {
+  /** Tells the watchers. */
+  changed(): void {
     for (const run of [...this.#watchers]) run();
   }
 
@@ -244,7 +244,7 @@ export class Node {
   waiting(): string {
     if (this.failure) return `stopped: ${this.failure.message}`;
     if (this.removedAt !== null) return 'this node was removed from the cluster';
-    if (this.pristine) return this.founding.waiting();
+    if (this.pristine) return this.joining.waiting();
     if (this.replica.raft.leader === 0) return 'no leader is known';
     return '';
   }
@@ -297,12 +297,13 @@ export class Node {
     const { replica, node, recovering } = peer.hello;
     const known = this.peers.connected(replica) !== undefined;
     if (this.peers.up(peer)) {
+      this.saveMemory();
       this.replica.withRaft((raft) => raft.peerRestarted(replica, recovering));
     }
     if (!known) this.options.logger.info('peer connected', { node, replica });
     this.#invitations.answered(peer.hello);
-    this.#askedAt = Number.NEGATIVE_INFINITY;
-    if (this.pristine) this.founding.step();
+    this.#lookedAt = Number.NEGATIVE_INFINITY;
+    if (this.pristine) this.joining.step();
     this.replica.wake();
   }
 
@@ -355,7 +356,7 @@ export class Node {
       this.admin.leaderKnown(state.leader);
       this.session.open(this.options.limits.requestTimeoutMs);
     }
-    this.#changed();
+    this.changed();
   }
 
   #membershipChanged(membership: Membership, index: LogIndex): void {
@@ -374,7 +375,7 @@ export class Node {
     this.#updatePeers();
     this.#campaignAlone();
     this.membership.step();
-    this.#changed();
+    this.changed();
   }
 
   /** Everybody configured, every member, and whoever is invited. */
@@ -390,7 +391,7 @@ export class Node {
 
   #applied(index: LogIndex): void {
     this.lag.applied(index);
-    if (this.#watchers.size > 0) this.#changed();
+    if (this.#watchers.size > 0) this.changed();
     this.#traffic.flushAnswers();
   }
 
@@ -398,7 +399,7 @@ export class Node {
     if (this.removedAt !== null) return;
     this.removedAt = index;
     this.options.logger.warn('removed from the cluster', { index });
-    this.#changed();
+    this.changed();
   }
 
   #recovered(): void {
@@ -413,7 +414,7 @@ export class Node {
     this.options.logger.error('node has stopped', { error: error.message });
     this.#ticker.stop();
     this.options.transport.close();
-    this.#changed();
+    this.changed();
   }
 
   #tick(count: number): void {
@@ -423,16 +424,15 @@ export class Node {
     this.snapshotSender.tick();
     this.#invitations.expire();
     const now = this.options.platform.clock.monotonicMs();
-    if (now - this.#askedAt >= ASK_MS) {
-      this.#askedAt = now;
-      this.#slowTick();
+    if (now - this.#lookedAt >= LOOK_MS) {
+      this.#lookedAt = now;
+      this.#lookAfter();
     }
   }
 
-  #slowTick(): void {
+  #lookAfter(): void {
     const { raft } = this.replica;
-    if (this.pristine) this.founding.step();
-    else if (this.#wantsPromotion()) this.#askJoinAnyone();
+    this.joining.step();
     if (raft.role === 'leader') {
       this.membership.step();
       for (const { replica, match } of raft.progress()) {
@@ -446,83 +446,8 @@ export class Node {
   /** Lets what is due expire when no write comes to do it. */
   #proposeExpiry(): void {
     const { stateMachine, proposals } = this.replica;
-    const passed = stateMachine.nextExpiry() - stateMachine.elapsed;
-    if (passed > ASK_MS || proposals.pending > 0) return;
+    if (proposals.pending > 0 || stateMachine.nextExpiry() > proposals.elapsed()) return;
     proposals.tick();
-  }
-
-  #wantsPromotion(): boolean {
-    const { learners, outgoing } = this.replica.raft.membership;
-    return this.options.role === 'voter' && outgoing.length === 0 && learners.includes(this.self);
-  }
-
-  #createFounding(): Founding {
-    const { node, url, nodes, foundWith, expectExisting, role, platform } = this.options;
-    const configured = [...nodes.keys()].sort((a, b) => a - b);
-    return new Founding({
-      node,
-      url,
-      required: foundWith ? [...foundWith].sort((a, b) => a - b) : configured,
-      configured,
-      expectExisting,
-      voter: role === 'voter',
-      identity: () => this.identity,
-      saveIdentity: (identity) => this.saveIdentity(identity),
-      peers: () => this.peers.all(),
-      mintCluster: () => randomId(platform.entropy),
-      askPromise: (peer, promise, done) => {
-        const request = { op: 'promise', ...promise } as const;
-        this.requests.ask(peer.hello.replica, request, ASK_MS * 4, (error) => done(!error));
-      },
-      askJoin: (peer) => this.#askJoin(peer),
-      found: (cluster, members) => this.#found(cluster, members),
-    });
-  }
-
-  #found(cluster: number, members: readonly MemberInfo[]): void {
-    if (!this.pristine || this.replica.raft.lastIndex > 0) return;
-    const { storage, logger, platform } = this.options;
-    const payload = encodeMembershipEntry({ type: 'found', members });
-    const entry = makeEntry(1, 1, EntryKind.membership, payload);
-    const hardState = { term: 1, vote: 0, commit: 1 };
-    logger.info('founding cluster', { cluster: idText(cluster), members: members.length });
-    this.saveIdentity({ ...this.identity, cluster });
-    const write = { token: 0, hardState, entries: [entry], mustSync: true };
-    storage.log.append(write, (error) => {
-      if (error) {
-        this.replica.fail(error);
-        return;
-      }
-      const { start } = this.replica;
-      this.replica.restart({ ...start, hardState, entries: [entry] });
-      // The first turn applies the entry, which makes this node a voter: only then it may campaign (rule E6).
-      const stop = this.watch(() => {
-        if (this.pristine) return;
-        stop();
-        platform.timers.soon(() => this.replica.withRaft((raft) => raft.campaign()));
-      });
-    });
-  }
-
-  #askJoinAnyone(): void {
-    const [peer] = this.peers.all().filter(({ hello }) => !hello.pristine);
-    if (peer) this.#askJoin(peer);
-  }
-
-  #asking = false;
-
-  #askJoin(peer: Peer): void {
-    if (this.#asking) return;
-    this.#asking = true;
-    const { node, url, role } = this.options;
-    this.joinedCluster = peer.hello.cluster;
-    const member = { replica: this.self, node, url };
-    const request = { op: 'join', member, voter: role === 'voter' } as const;
-    this.requests.ask(peer.hello.replica, request, JOIN_MS, (error) => {
-      this.#asking = false;
-      if (!error) return;
-      this.options.logger.info('not joined yet', { code: error.code, reason: error.message });
-    });
   }
 
   /** Replaces the identity, synced. */
@@ -538,42 +463,13 @@ export class Node {
     this.saveIdentity({ ...this.identity, peers });
   }
 
-  /** Hands leadership over, stops accepting, answers what waits, flushes and closes. Bounded, well under a second when healthy. */
-  shutdown(done: (error: Error | null) => void): void {
-    this.shuttingDown = true;
-    this.#changed();
-    const { raft } = this.replica;
-    const successor = raft.role === 'leader' ? this.membership.bestSuccessor() : null;
-    if (successor === null || this.replica.stopped) {
-      this.#finish(done);
-      return;
-    }
-    this.options.logger.info('handing leadership over', { to: successor });
-    let finished = false;
-    const finish = (): void => {
-      if (finished) return;
-      finished = true;
-      stop();
-      this.#finish(done);
-    };
-    const stop = this.watch(() => {
-      if (this.replica.raft.role !== 'leader') this.options.platform.timers.after(20, finish);
-    });
-    this.options.platform.timers.after(this.timing.electionMs / 2, finish);
-    this.replica.withRaft((core) => core.transferLeadership(successor));
-  }
-
-  #finish(done: (error: Error | null) => void): void {
-    const { storage, transport } = this.options;
+  /** Ends the loop, the clocks and the connections; the log is closed by the caller. */
+  halt(): void {
     if (!this.replica.stopped) this.saveMemory();
     this.replica.stop(new QuorliteError('SHUTTING_DOWN', 'this node is shutting down'));
     this.#ticker.stop();
     this.snapshotSender.stop();
-    transport.close();
-    storage.log.close((error) => {
-      this.replica.stateMachine.close();
-      done(error);
-    });
+    this.options.transport.close();
   }
 }
 

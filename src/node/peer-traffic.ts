@@ -15,7 +15,8 @@ import {
   readFrame,
   replyFrame,
 } from './frames.ts';
-import { JOIN_MS, type Node } from './node.ts';
+import { JOIN_MS } from './joining.ts';
+import type { Node } from './node.ts';
 
 type Reply = (error: QuorliteError | null) => void;
 
@@ -180,7 +181,7 @@ export class PeerTraffic {
     if (!node.pristine || node.replica.raft.lastIndex > 0) {
       return new QuorliteError('CLUSTER_MISMATCH', 'this node belongs to a cluster already');
     }
-    node.founding.promise({ cluster, founder });
+    node.joining.promise({ cluster, founder });
     return null;
   }
 

@@ -208,6 +208,11 @@ export class Proposals {
     }
   }
 
+  /** Replicated milliseconds as of now, by the leader's clock; −1 on others. */
+  elapsed(): number {
+    return this.#stamper?.elapsed() ?? -1;
+  }
+
   /** Proposes a tick, so that what is due expires though no write comes. Nobody waits for it. */
   tick(): void {
     if (!this.#leading || this.#closed) return;

@@ -18,6 +18,7 @@ import type {
 import { nodeMetrics } from './metrics.ts';
 import { idText, Node, type NodeOptions } from './node.ts';
 import type { WriteHandle } from './node-session.ts';
+import { shutdownNode } from './shutdown.ts';
 import { clusterStatus, liveness, readiness } from './status.ts';
 
 /** Opens the storage, recovers and starts. Throws `CORRUPT`, `STORAGE_FAILED`, `CONFIG_INVALID`. */
@@ -171,6 +172,6 @@ class Service implements NodeService {
   }
 
   shutdown(done: (error: Error | null) => void): void {
-    this.#node.shutdown(done);
+    shutdownNode(this.#node, done);
   }
 }

@@ -33,6 +33,12 @@ export class Stamper {
     this.#monotonic = clock.monotonicMs();
   }
 
+  /** What the next entry's `elapsed` would be. */
+  elapsed(): number {
+    const passed = this.#clock.monotonicMs() - this.#monotonic;
+    return this.#last.elapsed + Math.max(0, Math.floor(passed));
+  }
+
   next(): Stamp {
     const now = this.#clock.monotonicMs();
     const passed = Math.max(0, Math.floor(now - this.#monotonic));
