@@ -5,7 +5,10 @@
 
 /** One open connection. */
 export interface Link {
-  /** Sends one message. Never throws; after `close` it does nothing. The bytes must not change afterwards. */
+  /**
+   * Sends one message. Never throws; after `close` it does nothing. The bytes must not change afterwards; they may be a
+   * view of a larger buffer, which is not to be transferred.
+   */
   send(bytes: Uint8Array): void;
   /** Bytes handed to `send` that have not left this process yet, as far as the runtime knows. */
   readonly bufferedBytes: number;

@@ -6,7 +6,7 @@ export interface TransportLimits {
   readonly handshakeMs: number;
   /** What a peer may send before it has proved the secret. */
   readonly unauthenticatedBytes: number;
-  /** Accepted links that have not proved the secret yet. */
+  /** Accepted links that have not proved the secret yet; beyond these the oldest of them is closed. */
   readonly unauthenticatedLinks: number;
   /** One frame, header included. */
   readonly frameBytes: number;

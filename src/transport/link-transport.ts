@@ -104,9 +104,8 @@ class LinkTransport implements Transport, PeerLinkOwner, PendingOwner, RedialOwn
     pending.attach(link);
     if (this.#closed || this.#handler === null) {
       pending.cancel('not serving');
-    } else if (this.#acceptedPending() >= this.limits.unauthenticatedLinks) {
-      pending.cancel('too many connections that have proved nothing');
     } else {
+      this.#makeRoom();
       this.#pending.set(pending, null);
     }
     return pending;
@@ -275,10 +274,18 @@ class LinkTransport implements Transport, PeerLinkOwner, PendingOwner, RedialOwn
     return false;
   }
 
-  #acceptedPending(): number {
-    let count = 0;
-    for (const pending of this.#pending.keys()) if (pending.side === 'acceptor') count++;
-    return count;
+  /**
+   * When too many strangers are connected the one that has had the longest time to prove itself goes, not the newest:
+   * so that whoever opens connections and says nothing keeps no peer out.
+   */
+  #makeRoom(): void {
+    const strangers = [...this.#pending.keys()].filter(
+      ({ side, accepted }) => side === 'acceptor' && accepted === null,
+    );
+    if (strangers.length < this.limits.unauthenticatedLinks) return;
+    const oldest = strangers[0]!;
+    this.#pending.delete(oldest);
+    oldest.cancel('too many connections that have proved nothing');
   }
 
   #drop(target: RedialTarget): void {

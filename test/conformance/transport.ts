@@ -405,6 +405,17 @@ export function testTransport(name: string, createMedium: () => Promise<Transpor
         await medium.until(() => two.received.length === 1, 'a frame');
       });
 
+      test('a node that joins a cluster during the handshake tells so right after it', async () => {
+        const [one, two] = [await start(1, { cluster: 0 }), await start(2, { cluster: 0 })];
+        two.admitted = () => {
+          two.self = { ...two.self, cluster: 8 };
+          return null;
+        };
+        one.dial(two);
+        await medium.until(() => one.log.includes('changed 2 cluster 8'), 'the fresh hello');
+        expect(one.log).toEqual(['up 2', 'changed 2 cluster 8']);
+      });
+
       test('two nodes that join different clusters part', async () => {
         const [one, two] = [await start(1, { cluster: 0 }), await start(2, { cluster: 0 })];
         one.dial(two);
@@ -516,19 +527,18 @@ export function testTransport(name: string, createMedium: () => Promise<Transpor
         await gone(events);
       });
 
-      test('too many of them', async () => {
+      test('too many of them: the oldest goes, and a peer still gets in', async () => {
         const one = await start(1, {}, SECRET, { unauthenticatedLinks: 2 });
         const first = await stranger(one);
         const second = await stranger(one);
         const third = await stranger(one);
-        await gone(third);
-        expect(first.closedBecause ?? second.closedBecause).toBe(null);
-        first.link!.close();
-        second.link!.close();
-        await medium.settle();
+        await gone(first);
+        expect(second.closedBecause ?? third.closedBecause).toBe(null);
         const two = await start(2);
         two.dial(one);
         await connected(one, two);
+        expect(second.closedBecause).not.toBe(null);
+        expect(third.closedBecause).toBe(null);
       });
     });
 

@@ -131,6 +131,19 @@ describe('time', () => {
 });
 
 describe('processes', () => {
+  test('what a busy process has not sent yet when it is killed is never sent', () => {
+    const { world, one, link, far } = connectedPair();
+    one.platform.timers.after(1, () => {
+      link.send(bytes(1));
+      one.work(50);
+      link.send(bytes(2));
+    });
+    world.run(20);
+    one.kill();
+    world.run(100);
+    expect(far.messages).toEqual([1]);
+  });
+
   test('nothing of a life outlives it; the next one starts with main, a new clock and other entropy', () => {
     const world = createVirtualWorld(1);
     const lives: string[] = [];
