@@ -10,16 +10,24 @@ export const DEFAULT_TIMEOUT_MS = 10_000;
 /** The longest wait that timers everywhere can do: about 24 days. */
 const MAX_TIMEOUT_MS = 2_147_483_647;
 
-const DEFAULT_LIMITS: CallLimits = { signal: undefined, timeoutMs: DEFAULT_TIMEOUT_MS };
+/** Fills in the limits of a call. Throws `BAD_REQUEST`. */
+export type FillLimits = (options: CallOptions | undefined) => CallLimits;
 
-/** The limits of a call. Throws `BAD_REQUEST`. */
-export function callLimits(options: CallOptions | undefined): CallLimits {
-  if (options === undefined) return DEFAULT_LIMITS;
-  const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-  if (typeof timeoutMs !== 'number' || !(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS)) {
-    throw invalid(`timeoutMs must be a number of milliseconds from 1 to ${MAX_TIMEOUT_MS}`);
+/** Limits of calls of one client; `defaultMs` is how long they wait unless they say otherwise. */
+export function createCallLimits(defaultMs: number): FillLimits {
+  const defaults: CallLimits = { signal: undefined, timeoutMs: wholeMs(defaultMs) };
+  return (options) => {
+    if (options === undefined) return defaults;
+    const { signal, timeoutMs } = options;
+    return { signal, timeoutMs: timeoutMs === undefined ? defaults.timeoutMs : wholeMs(timeoutMs) };
+  };
+}
+
+function wholeMs(timeoutMs: number): number {
+  if (typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS) {
+    return Math.ceil(timeoutMs);
   }
-  return { signal, timeoutMs: Math.ceil(timeoutMs) };
+  throw invalid(`timeoutMs must be a number of milliseconds from 1 to ${MAX_TIMEOUT_MS}`);
 }
 
 /** A statement with its parameters, from text or from the `sql` tag. Throws `BAD_REQUEST`. */
@@ -63,6 +71,18 @@ function checkConsistency(consistency: Consistency): void {
   const lag = typeof consistency === 'object' ? consistency?.maxLagMs : undefined;
   if (typeof lag === 'number' && lag >= 0) return;
   throw invalid("consistency is 'linearizable', 'session', 'stale' or { maxLagMs: n }");
+}
+
+/** Refuses what is no number of a node: `BAD_REQUEST`. */
+export function checkMember(id: number): void {
+  if (Number.isSafeInteger(id) && id > 0) return;
+  throw invalid('the number of a node is a positive integer');
+}
+
+/** Refuses what is no address of a node: `BAD_REQUEST`. */
+export function checkAddress(url: string): void {
+  if (typeof url === 'string' && /^https?:\/\/[^/\s]+/.test(url)) return;
+  throw invalid('a member needs a URL such as http://10.0.0.4:4001');
 }
 
 function invalid(message: string): QuorliteError {

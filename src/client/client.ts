@@ -1,15 +1,26 @@
 /** Puts a `Client` together over a driver. */
-import { callLimits } from './call-options.ts';
+import { checkAddress, checkMember, createCallLimits } from './call-options.ts';
 import type { Client, IntegerMode } from './contract.ts';
 import type { Driver } from './driver.ts';
 import { createReads } from './reads.ts';
 import { createTransactions } from './transaction.ts';
 import { createWrites } from './writes.ts';
 
-/** The client interface over a driver. `integers`: how integers come out, unless a call says otherwise. */
-export function createClient(driver: Driver, integers: IntegerMode): Client {
-  const { query, queryOne, queryOptional, queryRaw, stream } = createReads(driver, integers);
-  const { execute, txn, batch, migrate, setSettings } = createWrites(driver, integers);
+/** What calls do unless they say otherwise. */
+export interface ClientDefaults {
+  readonly integers: IntegerMode;
+  readonly timeoutMs: number;
+}
+
+/** The client interface over a driver. Throws `BAD_REQUEST` for defaults that cannot be. */
+export function createClient(driver: Driver, { integers, timeoutMs }: ClientDefaults): Client {
+  const callLimits = createCallLimits(timeoutMs);
+  const { query, queryOne, queryOptional, queryRaw, stream } = createReads(
+    driver,
+    integers,
+    callLimits,
+  );
+  const { execute, txn, batch, migrate, setSettings } = createWrites(driver, integers, callLimits);
   return {
     execute,
     query,
@@ -18,7 +29,7 @@ export function createClient(driver: Driver, integers: IntegerMode): Client {
     queryRaw,
     stream,
     txn,
-    transaction: createTransactions(driver, txn, integers),
+    transaction: createTransactions(driver, txn, integers, callLimits),
     batch,
     migrate,
     settings: {
@@ -27,11 +38,23 @@ export function createClient(driver: Driver, integers: IntegerMode): Client {
     },
     cluster: {
       status: async (options) => driver.status(callLimits(options)),
-      add: async ({ id, url, voter = true }, options) =>
-        driver.admin({ op: 'addMember', id, url, voter }, callLimits(options)),
-      remove: async (id, options) => driver.admin({ op: 'removeMember', id }, callLimits(options)),
-      promote: async (id, options) => driver.admin({ op: 'promote', id }, callLimits(options)),
-      transfer: async (to, options) => driver.admin({ op: 'transfer', to }, callLimits(options)),
+      add: async ({ id, url, voter = true }, options) => {
+        checkMember(id);
+        checkAddress(url);
+        return driver.admin({ op: 'addMember', id, url, voter }, callLimits(options));
+      },
+      remove: async (id, options) => {
+        checkMember(id);
+        return driver.admin({ op: 'removeMember', id }, callLimits(options));
+      },
+      promote: async (id, options) => {
+        checkMember(id);
+        return driver.admin({ op: 'promote', id }, callLimits(options));
+      },
+      transfer: async (to, options) => {
+        if (to !== undefined) checkMember(to);
+        return driver.admin({ op: 'transfer', to }, callLimits(options));
+      },
     },
     snapshot: async (options) => {
       const { index } = await driver.snapshot(callLimits(options));

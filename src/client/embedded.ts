@@ -4,6 +4,7 @@ import type { Platform } from '../platform/contract.ts';
 import { asQuorliteError, type Outcome, type QuorliteError } from '../wire/error.ts';
 import type { SqlValue } from '../wire/value.ts';
 import { aborted, clientClosed, onAbort } from './abort.ts';
+import { DEFAULT_TIMEOUT_MS } from './call-options.ts';
 import { createClient } from './client.ts';
 import type { Client, IntegerMode } from './contract.ts';
 import type { CallLimits, Driver, DriverQuery, DriverResult, DriverStream } from './driver.ts';
@@ -19,6 +20,8 @@ export interface EmbeddedClientOptions {
   readonly platform: Platform;
   /** Default `auto`. */
   readonly integers?: IntegerMode | undefined;
+  /** How long calls wait unless they say otherwise; default 10,000. */
+  readonly timeoutMs?: number | undefined;
 }
 
 type Callback<T> = (error: QuorliteError | null, value: T | null) => void;
@@ -30,7 +33,8 @@ type Callback<T> = (error: QuorliteError | null, value: T | null) => void;
  * const client = createEmbeddedClient(service, { platform });
  */
 export function createEmbeddedClient(service: NodeService, options: EmbeddedClientOptions): Client {
-  return createClient(createEmbeddedDriver(service, options.platform), options.integers ?? 'auto');
+  const { platform, integers = 'auto', timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  return createClient(createEmbeddedDriver(service, platform), { integers, timeoutMs });
 }
 
 function createEmbeddedDriver(service: NodeService, platform: Platform): Driver {
@@ -115,7 +119,8 @@ function createEmbeddedDriver(service: NodeService, platform: Platform): Driver 
       if (query.tables) {
         run<DriverResult>(limits, 'not-applied', done, (finish) =>
           service.query(request, (error, result) => {
-            finish(error, result && { ...result, tables: service.tablesRead(query.sql) });
+            if (result) withTables(service, query.sql, result, finish);
+            else finish(error, null);
           }),
         );
       } else if (limits.signal === undefined && !closed) {
@@ -164,6 +169,22 @@ function createEmbeddedDriver(service: NodeService, platform: Platform): Driver 
   };
 }
 
+function withTables(
+  service: NodeService,
+  sql: string,
+  result: DriverResult,
+  done: Callback<DriverResult>,
+): void {
+  let tables: readonly string[];
+  try {
+    tables = service.tablesRead(sql);
+  } catch (error) {
+    done(asQuorliteError(error, 'not-applied'), null);
+    return;
+  }
+  done(null, { ...result, tables });
+}
+
 function nodeQuery(query: DriverQuery, { timeoutMs }: CallLimits): QueryRequest {
   const { sql, params, consistency, minIndex } = query;
   return { sql, params, consistency, minIndex, timeoutMs };
@@ -180,8 +201,10 @@ function abortable<T>(
   let giveUp: (() => void) | undefined;
   const stop = onAbort(signal, () => {
     if (finished) return;
-    finished = true;
+    // The node may know more than that nothing is known, and says so while it gives up.
     giveUp?.();
+    if (finished) return;
+    finished = true;
     done(aborted(signal, outcome), null);
   });
   giveUp = start((error, value) => {

@@ -1,16 +1,16 @@
 /** The reading half of a client. */
 import type { QuorliteError } from '../wire/error.ts';
 import type { Params, SqlValue } from '../wire/value.ts';
-import { callLimits, driverQuery } from './call-options.ts';
+import { driverQuery, type FillLimits } from './call-options.ts';
 import type { Client, IntegerMode, ReadOptions, Row, Sql } from './contract.ts';
-import type { Driver, DriverResult } from './driver.ts';
+import type { Driver, DriverResult, DriverStream } from './driver.ts';
 import { atMostOne, exactlyOne } from './results.ts';
 import { toArrays, toObjects } from './rows.ts';
 
 type Reads = Pick<Client, 'query' | 'queryOne' | 'queryOptional' | 'queryRaw' | 'stream'>;
 
 /** Reads over a driver. `integers` is the mode of calls that do not choose. */
-export function createReads(driver: Driver, integers: IntegerMode): Reads {
+export function createReads(driver: Driver, integers: IntegerMode, callLimits: FillLimits): Reads {
   /** One promise per read: `map` runs inside it. */
   function read<R>(
     text: string | Sql,
@@ -44,7 +44,10 @@ export function createReads(driver: Driver, integers: IntegerMode): Reads {
       read(text, params, options, (result, mode) => atMostOne(objects<T>(result, mode))),
     queryRaw: (text, params, options) => read(text, params, options, raw),
     stream: <T = Row>(text: string | Sql, params?: Params, options?: ReadOptions) =>
-      streamRows<T>(driver, text, params, options, options?.integers ?? integers),
+      streamRows<T>(
+        () => driver.stream(driverQuery(text, params, options), callLimits(options)),
+        options?.integers ?? integers,
+      ),
   };
 }
 
@@ -62,13 +65,10 @@ function raw(
 
 /** Lazy: the read starts with the first `next`, and ends when the loop is left. */
 async function* streamRows<T>(
-  driver: Driver,
-  text: string | Sql,
-  params: Params | undefined,
-  options: ReadOptions | undefined,
+  open: () => Promise<DriverStream>,
   integers: IntegerMode,
 ): AsyncGenerator<T, void, undefined> {
-  const stream = await driver.stream(driverQuery(text, params, options), callLimits(options));
+  const stream = await open();
   try {
     for (;;) {
       const rows = await stream.next();

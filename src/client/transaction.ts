@@ -6,7 +6,8 @@
 import { QuorliteError } from '../wire/error.ts';
 import type { Statement } from '../wire/operation.ts';
 import type { Params } from '../wire/value.ts';
-import { callLimits, statementText } from './call-options.ts';
+import { aborted } from './abort.ts';
+import { type FillLimits, statementText } from './call-options.ts';
 import type { Client, IntegerMode, Row, Sql, Transaction, WriteOptions } from './contract.ts';
 import type { CallLimits, Driver, DriverResult } from './driver.ts';
 import { atMostOne, exactlyOne } from './results.ts';
@@ -26,12 +27,14 @@ export function createTransactions(
   driver: Driver,
   txn: Client['txn'],
   integers: IntegerMode,
+  callLimits: FillLimits,
 ): Client['transaction'] {
   async function transaction<T>(
     body: (tx: Transaction) => Promise<T>,
     options?: WriteOptions,
   ): Promise<T> {
     const { signal, timeoutMs } = callLimits(options);
+    if (signal?.aborted) throw aborted(signal, 'not-applied');
     const deadline = driver.monotonicMs() + timeoutMs;
     function limits(): CallLimits {
       return { signal, timeoutMs: Math.max(1, Math.ceil(deadline - driver.monotonicMs())) };

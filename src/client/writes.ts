@@ -4,7 +4,7 @@ import { QuorliteError } from '../wire/error.ts';
 import { type Operation, type Statement, writeExecute, writeOperation } from '../wire/operation.ts';
 import type { OperationResult } from '../wire/result.ts';
 import type { Params } from '../wire/value.ts';
-import { callLimits, statementText } from './call-options.ts';
+import { type FillLimits, statementText } from './call-options.ts';
 import type {
   CallOptions,
   Client,
@@ -22,7 +22,11 @@ type Writes = Pick<Client, 'execute' | 'txn' | 'batch' | 'migrate'> & {
 };
 
 /** Writes over a driver. */
-export function createWrites(driver: Driver, integers: IntegerMode): Writes {
+export function createWrites(
+  driver: Driver,
+  integers: IntegerMode,
+  callLimits: FillLimits,
+): Writes {
   /** One promise per write: `map` runs inside it. */
   function write<R>(
     encode: (out: ByteWriter) => void,

@@ -35,6 +35,8 @@ export interface VirtualClusterOptions {
   readonly configured?: { readonly [node: number]: readonly number[] };
   readonly roles?: { readonly [node: number]: 'voter' | 'learner' };
   readonly expectExisting?: { readonly [node: number]: boolean };
+  /** Called with each life of a node, after it was opened. */
+  readonly opened?: (id: number, service: NodeService, runtime: VirtualProcess) => void;
 }
 
 /** One node and its process. */
@@ -70,6 +72,7 @@ export class VirtualCluster {
     member.process = this.world.createProcess(`n${id}`, (runtime) => {
       member.service = this.#open(id, runtime);
       member.life = runtime.starts;
+      this.#options.opened?.(id, member.service, runtime);
     });
     return member;
   }

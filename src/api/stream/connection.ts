@@ -52,6 +52,7 @@ export class StreamConnection implements LinkEvents, FrameVisitor {
     this.#remote = remote;
     this.#handshake = new ServerHandshake(context);
     this.#requests = new Requests(this);
+    link.limitIncoming?.(2 * context.limits.handshakeBytes);
     this.#deadline = context.platform.timers.after(context.limits.handshakeMs, () => {
       if (this.#state !== 'handshake') return;
       this.refuse(new QuorliteError('TIMEOUT', 'the client did not finish the handshake in time'));
@@ -116,6 +117,7 @@ export class StreamConnection implements LinkEvents, FrameVisitor {
       });
       this.#state = 'open';
       this.#proved = true;
+      this.#link.limitIncoming?.(null);
       platform.timers.cancel(this.#deadline);
       logger.debug('client connected', { remote: this.#remote, agent: this.#handshake.agent });
       this.context.authenticated(this);

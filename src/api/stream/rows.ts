@@ -21,7 +21,6 @@ export class RowStream implements RunningRequest {
   #cancelOpening: () => void = () => {};
   #rows = FIRST_ROWS;
   #pulling = false;
-  #pumping = false;
   #ended = false;
 
   constructor(
@@ -55,12 +54,12 @@ export class RowStream implements RunningRequest {
     writeColumns(frames.out, stream.columns);
     frames.end();
     this.#requests.flushSoon();
-    this.#pump();
+    this.#pullSoon();
   }
 
   credit(bytes: number): void {
     this.#credit = Math.min(this.#credit + bytes, this.#requests.context.limits.streamCreditBytes);
-    this.#pump();
+    this.#pullSoon();
   }
 
   cancel(): void {
@@ -70,16 +69,17 @@ export class RowStream implements RunningRequest {
     else this.#cancelOpening();
   }
 
-  /** A loop, not a recursion: `next` may call back at once. */
-  #pump(): void {
-    if (this.#pumping || !this.#stream) return;
-    this.#pumping = true;
-    while (!this.#ended && !this.#pulling && this.#credit > 0) this.#pull(this.#stream);
-    this.#pumping = false;
+  /** One frame per turn of the loop: a long stream must not hold the node up. */
+  #pullSoon(): void {
+    if (this.#pulling || this.#ended || !this.#stream || this.#credit <= 0) return;
+    const stream = this.#stream;
+    this.#pulling = true;
+    this.#requests.context.platform.timers.soon(() => {
+      if (!this.#ended) this.#pull(stream);
+    });
   }
 
   #pull(stream: QueryStream): void {
-    this.#pulling = true;
     stream.next(this.#rows, (error, rows, done) => {
       this.#pulling = false;
       if (this.#ended) return;
@@ -88,7 +88,7 @@ export class RowStream implements RunningRequest {
         return;
       }
       this.#send(rows, done);
-      this.#pump();
+      this.#pullSoon();
     });
   }
 

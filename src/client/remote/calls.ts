@@ -68,6 +68,11 @@ export abstract class Call {
   /** Tells the caller that the call failed. */
   abstract fail(error: QuorliteError): void;
 
+  /** Whether `NOT_READY` is worth waiting for; a read that asks for little lag wants to know at once. */
+  get patient(): boolean {
+    return true;
+  }
+
   /** What is known when the call ends now without an answer. */
   get outcome(): Outcome {
     return 'not-applied';
@@ -173,6 +178,10 @@ export class ReadCall extends Call {
 
   get repeatable(): boolean {
     return true;
+  }
+
+  override get patient(): boolean {
+    return typeof this.#body.query.consistency === 'string';
   }
 
   send(frames: FrameWriter, context: SendContext): void {

@@ -1,5 +1,6 @@
 /** Connecting to a cluster from outside. */
 import { QuorliteError } from '../../wire/error.ts';
+import { DEFAULT_TIMEOUT_MS } from '../call-options.ts';
 import { createClient } from '../client.ts';
 import type { Client, IntegerMode } from '../contract.ts';
 import { createRemoteDriver } from './driver.ts';
@@ -14,6 +15,8 @@ export interface ConnectOptions {
   readonly token?: string | undefined;
   /** How integers come out; default `auto`. */
   readonly integers?: IntegerMode | undefined;
+  /** How long calls wait unless they say otherwise; default 10,000. */
+  readonly timeoutMs?: number | undefined;
   /** A WebSocket constructor, where the runtime has none (Node 20) or another one is wanted. */
   readonly webSocket?: WebSocketConstructor | undefined;
   /** Whether to move to the leader, which saves writes a hop; default true. False stays with the nodes given. */
@@ -48,7 +51,8 @@ export function connect(urls: string | readonly string[], options: ConnectOption
     limits: { ...DEFAULT_REMOTE_LIMITS, ...options.limits },
     credentials: token === undefined ? null : new Credentials(token),
   });
-  return createClient(driver, integers);
+  const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  return createClient(driver, { integers, timeoutMs });
 }
 
 /** Checks a URL and writes it in one way: no slash at the end. A path is kept, for nodes mounted below one. */

@@ -25,9 +25,8 @@ export function createRemoteDriver(options: DispatcherOptions): Driver {
 
   function readBody(query: DriverQuery, stream: boolean): ReadBody {
     const { sql, params, consistency, minIndex = 0, tables } = query;
-    const credit = stream ? remoteLimits.streamCreditBytes : 0;
     return {
-      query: { stream, tables, consistency, minIndex, maxRows: 0, maxBytes: 0, credit },
+      query: { stream, tables, consistency, minIndex, maxRows: 0, maxBytes: 0, credit: 0 },
       statement: encode((out) => writeQueryStatement(out, sql, params)),
     };
   }
@@ -77,7 +76,7 @@ export function createRemoteDriver(options: DispatcherOptions): Driver {
       dispatcher.submit(new ReadCall(readBody(query, false), done), limits);
     },
     async stream(query, limits) {
-      const call = new RowsCall(readBody(query, true));
+      const call = new RowsCall(readBody(query, true), remoteLimits.streamCreditBytes);
       dispatcher.submit(call, limits);
       await call.opening;
       const stream: DriverStream = {

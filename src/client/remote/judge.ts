@@ -41,10 +41,15 @@ const NODE_TROUBLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
  */
 export function judge(call: Call, { error, decided }: FailedAttempt): Verdict {
   const { code } = error;
-  const passing = PASSING.has(code) && !decided;
+  const passing = PASSING.has(code) && !decided && (call.patient || code !== 'NOT_READY');
   if (!(call instanceof WriteCall)) {
     const again = passing && call.repeatable;
-    return { again, avoid: NODE_TROUBLE.has(code), expiredSession: false, outcome: error.outcome };
+    return {
+      again,
+      avoid: again && NODE_TROUBLE.has(code),
+      expiredSession: false,
+      outcome: error.outcome,
+    };
   }
   const wasInDoubt = call.inDoubt;
   if (passing && error.outcome === 'unknown') call.inDoubt = true;

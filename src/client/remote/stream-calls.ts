@@ -17,6 +17,9 @@ import {
 const MORE: Answered = { type: 'more' };
 const DONE: Answered = { type: 'done' };
 
+/** Bytes that may come before anything was taken: a loop that is left early costs little. */
+const FIRST_CREDIT_BYTES = 64 * 1024;
+
 interface Waiter<T> {
   resolve(part: T | null): void;
   reject(error: QuorliteError): void;
@@ -24,7 +27,11 @@ interface Waiter<T> {
 
 /** Parts that arrive, and the one reader who takes them. */
 abstract class PartsCall<T> extends Call {
+  /** Bytes granted with the request. */
   readonly credit: number;
+  /** Bytes that may be on their way now. */
+  #window: number;
+  readonly #maxWindow: number;
   /** An answer came: the deadline was met, and repeating would deliver parts twice. */
   started = false;
   readonly #parts: { readonly part: T; readonly bytes: number }[] = [];
@@ -34,9 +41,11 @@ abstract class PartsCall<T> extends Call {
   /** Bytes taken that were not granted again yet. */
   #taken = 0;
 
-  constructor(credit: number) {
+  constructor(maxWindow: number) {
     super();
-    this.credit = credit;
+    this.#maxWindow = maxWindow;
+    this.credit = Math.min(FIRST_CREDIT_BYTES, maxWindow);
+    this.#window = this.credit;
   }
 
   get repeatable(): boolean {
@@ -86,11 +95,13 @@ abstract class PartsCall<T> extends Call {
     });
   }
 
-  /** Credit goes back in halves of the window: few frames, and the node never waits. */
+  /** Credit goes back in halves of the window, which grows while the reader reads on. */
   #took(bytes: number): void {
     this.#taken += bytes;
-    if (this.#taken < this.credit / 2 || this.#ended) return;
-    this.connection?.sendCredit(this.id, this.#taken);
+    if (this.#taken < this.#window / 2 || this.#ended) return;
+    const window = Math.min(2 * this.#window, this.#maxWindow);
+    this.connection?.sendCredit(this.id, this.#taken + window - this.#window);
+    this.#window = window;
     this.#taken = 0;
   }
 }
@@ -105,8 +116,8 @@ export class RowsCall extends PartsCall<SqlValue[][]> {
   /** Resolves when the columns are known. */
   readonly opening: Promise<void>;
 
-  constructor(body: ReadBody) {
-    super(body.query.credit);
+  constructor(body: ReadBody, maxWindow: number) {
+    super(maxWindow);
     this.#body = body;
     this.opening = new Promise((resolve, reject) => {
       this.#opened = resolve;
@@ -118,12 +129,17 @@ export class RowsCall extends PartsCall<SqlValue[][]> {
     return this.#columns;
   }
 
+  override get patient(): boolean {
+    return typeof this.#body.query.consistency === 'string';
+  }
+
   get bytes(): number {
     return this.#body.statement.length;
   }
 
   send(frames: FrameWriter, context: SendContext): void {
-    sendRead(frames, this.#body, context);
+    const { statement, query } = this.#body;
+    sendRead(frames, { statement, query: { ...query, credit: this.credit } }, context);
   }
 
   answer(type: number, input: ByteReader, end: number, saw: SawIndex): Answered {
