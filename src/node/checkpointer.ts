@@ -41,11 +41,22 @@ export class Checkpointer {
     this.#logBytesThen = 0;
   }
 
+  /** Whether one is being written: no snapshot may take its place meanwhile (rule S11). */
+  get running(): boolean {
+    return this.#running;
+  }
+
   /** Takes one when log or time say so. Called on every tick. */
   consider(): void {
     const { log, snapshots, platform, ms, bytes } = this.#options;
     const applied = this.#options.replica().stateMachine.applied.index;
-    if (this.#running || applied === 0 || applied === (snapshots.newest?.index ?? 0)) return;
+    if (
+      this.#running ||
+      this.#options.replica().installing ||
+      applied === 0 ||
+      applied === (snapshots.newest?.index ?? 0)
+    )
+      return;
     const grown = log.bytes - this.#logBytesThen;
     const due = Math.max(bytes, this.#lastDeltaBytes / 2);
     if (grown >= due || platform.clock.monotonicMs() - this.#lastAt >= ms) this.take(() => {});
@@ -58,7 +69,11 @@ export class Checkpointer {
       return;
     }
     const { snapshots, platform } = this.#options;
-    const { stateMachine, raft } = this.#options.replica();
+    const { stateMachine, raft, installing } = this.#options.replica();
+    if (installing) {
+      done(new QuorliteError('NOT_READY', 'a snapshot is being installed'), null);
+      return;
+    }
     const since = snapshots.newest?.index ?? 0;
     const { index } = stateMachine.applied;
     if (index === since && index > 0) {

@@ -173,6 +173,7 @@ export class Node {
       snapshots: storage.snapshots,
       logger,
       replica: () => this.replica,
+      checkpointing: () => this.checkpointer.running,
       openStateMachine: (checkpoint) => openMachine(this.#recoverOptions, checkpoint),
       send: sendSnapshot,
     });

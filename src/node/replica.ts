@@ -126,6 +126,11 @@ export class Replica {
     return this.#stopped;
   }
 
+  /** Whether a snapshot is being put in place of log and state. */
+  get installing(): boolean {
+    return this.#installing;
+  }
+
   /** Whether committed entries wait to be applied. */
   get applyBacklog(): number {
     return this.#toApply.length;

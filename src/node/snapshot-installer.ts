@@ -22,6 +22,8 @@ export interface SnapshotInstallerHost {
   readonly snapshots: SnapshotStore;
   readonly logger: Logger;
   replica(): Replica;
+  /** Whether a checkpoint of this node's own is being written. */
+  checkpointing(): boolean;
   openStateMachine(checkpoint: CheckpointContent): StateMachine;
   send(to: ReplicaId, parts: readonly Uint8Array[]): boolean;
 }
@@ -88,7 +90,7 @@ export class SnapshotInstaller {
     const { platform } = this.#host;
     const replica = this.#host.replica();
     if (replica.stopped) return;
-    if (!replica.beginInstall()) {
+    if (this.#host.checkpointing() || !replica.beginInstall()) {
       platform.timers.soon(() => this.#install(receiving));
       return;
     }
