@@ -16,6 +16,9 @@ import type { ReplicaId } from '../wire/entry.ts';
 import { snapshotAckFrame } from './frames.ts';
 import type { Replica } from './replica.ts';
 
+/** Pause before a replica that is busy (applying, writing a checkpoint) is asked again. */
+const BUSY_MS = 5;
+
 export interface SnapshotInstallerHost {
   readonly platform: Platform;
   readonly log: LogStore;
@@ -91,7 +94,7 @@ export class SnapshotInstaller {
     const replica = this.#host.replica();
     if (replica.stopped) return;
     if (this.#host.checkpointing() || !replica.beginInstall()) {
-      platform.timers.soon(() => this.#install(receiving));
+      platform.timers.after(BUSY_MS, () => this.#install(receiving));
       return;
     }
     receiving.receiver.finish((error) => {
