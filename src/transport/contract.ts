@@ -104,7 +104,10 @@ export interface Transport {
   /** Bytes waiting for a peer on a lane. */
   buffered(to: ReplicaId, lane: Lane): number;
   peers(): readonly Peer[];
-  /** Something in `handler.hello()` changed that peers should know: tells everybody who is connected. */
+  /**
+   * Something in `handler.hello()` changed that peers should know: tells everybody who is connected. Peers of another
+   * cluster than the new one are refused, and go down before this returns.
+   */
   refreshHello(): void;
   readonly stats: TransportStats;
   /** Says goodbye to everybody and closes; the handler hears nothing more. */

@@ -196,7 +196,7 @@ class LinkTransport implements Transport, PeerLinkOwner, PendingOwner, RedialOwn
     // The handshake may have been under way while this node founded or joined a cluster.
     const now = this.hello();
     if (now.cluster !== self.cluster || now.pristine !== self.pristine) peer.sayHello(now);
-    handler.up(peer.peer);
+    if (!this.#closed) handler.up(peer.peer);
     return peer;
   }
 

@@ -116,7 +116,7 @@ class WebSocketLink implements AcceptedLink {
     this.#events = events;
     // A ws without a listener drops messages, so this must happen in the turn in which the link was made.
     this.#ws?.on('message', (data) => {
-      if (!this.#closed) events.message(data as Uint8Array);
+      if (!this.#closed) events.message(plainBytes(data as Buffer));
     });
   }
 
@@ -169,6 +169,11 @@ class WebSocketLink implements AcceptedLink {
     this.#closed = true;
     this.#events?.closed(reason || this.#failure || closeReason(code));
   }
+}
+
+/** The same bytes without Node's methods: `slice` of a Buffer is no copy, which shared code must not meet. */
+function plainBytes(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
 }
 
 function closeReason(code: number): string {
