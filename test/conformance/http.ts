@@ -294,6 +294,17 @@ function describeNode(api: () => HttpCaller): void {
     expect(leader).toMatchObject({ role: 'leader', voter: true, reachable: true });
   });
 
+  test('changes of members that are not there', async () => {
+    const remove = await api().send('DELETE', '/v1/cluster/members/999999', '');
+    expectProblem(remove, 404, 'NOT_FOUND');
+    const promote = await api().post('/v1/cluster/members/999999/promote', {});
+    expectProblem(promote, 404, 'NOT_FOUND');
+    const transfer = await api().post('/v1/cluster/transfer', { to: 999_999 });
+    expectProblem(transfer, 404, 'NOT_FOUND');
+    const add = await api().post('/v1/cluster/members', { id: 999_999, url: 'not a url' });
+    expectProblem(add, 400, 'BAD_REQUEST');
+  });
+
   test('settings', async () => {
     const before = (await api().get('/v1/settings')).body.settings;
     const keys = before.keys + 1;
