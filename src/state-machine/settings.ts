@@ -13,8 +13,32 @@ export interface SettingSpec {
 
 const MIB = 1024 * 1024;
 
+/** Name of a setting. */
+export type SettingName =
+  | 'entryBytes'
+  | 'valueBytes'
+  | 'patternBytes'
+  | 'sqlBytes'
+  | 'resultRows'
+  | 'resultBytes'
+  | 'keptResultBytes'
+  | 'softSteps'
+  | 'hardSteps'
+  | 'slowSteps'
+  | 'softMemoryBytes'
+  | 'hardMemoryBytes'
+  | 'maxPageCount'
+  | 'cachePages'
+  | 'keptBytes'
+  | 'sessions'
+  | 'sessionWindow'
+  | 'sessionMs'
+  | 'keys'
+  | 'keysPerToken'
+  | 'keyMs';
+
 /** All settings by name. */
-export const SETTINGS = {
+export const SETTINGS: { readonly [N in SettingName]: SettingSpec } = {
   entryBytes: { default: 16 * MIB, min: 64 * 1024, max: 64 * MIB, help: 'bytes of one log entry' },
   valueBytes: { default: 2 * MIB, min: 1024, max: 64 * MIB, help: 'bytes of one text or blob' },
   patternBytes: { default: 256, min: 16, max: 50_000, help: 'bytes of a LIKE or GLOB pattern' },
@@ -71,10 +95,8 @@ export const SETTINGS = {
   keys: { default: 100_000, min: 16, max: 10_000_000, help: 'idempotency keys kept' },
   keysPerToken: { default: 50_000, min: 16, max: 10_000_000, help: 'idempotency keys per token' },
   keyMs: { default: 86_400_000, min: 60_000, max: 604_800_000, help: 'life of an idempotency key' },
-} as const satisfies { readonly [name: string]: SettingSpec };
+};
 
-/** Name of a setting. */
-export type SettingName = keyof typeof SETTINGS;
 /** Values of all settings. */
 export type ClusterSettings = { readonly [N in SettingName]: number };
 
