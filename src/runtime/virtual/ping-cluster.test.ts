@@ -12,7 +12,7 @@ import { createLinkTransport } from '../../transport/link-transport.ts';
 import type { PathOptions, VirtualProcess, VirtualWorld } from './contract.ts';
 import { createVirtualWorld } from './world.ts';
 
-const SEEDS = 40;
+const SEEDS = 25;
 const SIZE = 4;
 
 /** A node that pings its peers every 50 ms and counts what comes back. */
