@@ -15,7 +15,7 @@ import type { Entry } from '../../src/wire/entry.ts';
 import { EMPTY_MEMBERSHIP } from '../../src/wire/membership.ts';
 import type { Operation } from '../../src/wire/operation.ts';
 import { type CommandOutcome, encodeOutcome } from '../../src/wire/result.ts';
-import { type Engine, SqlError, type Writer } from '../../wasm/engine.ts';
+import { type Engine, type EngineLimits, SqlError, type Writer } from '../../wasm/engine.ts';
 import { loadSqliteEngine } from '../../wasm/load/node.ts';
 import { applyEntry, entryOf, MemoryCheckpoint, TEST_WALL, type TestCommand } from './entries.ts';
 
@@ -43,6 +43,8 @@ function troubledEngine(
   trouble: Trouble,
 ): Engine {
   let calm = 0;
+  /** A fresh instance may be in a canonical run, whose limits are real: no soft limit until a transaction ends. */
+  let fresh = true;
   const fails = (rate: number) => {
     if (rate === 0 || calm > 0 || choose(rate) !== 0) return false;
     calm = 2;
@@ -58,29 +60,26 @@ function troubledEngine(
       },
       schemaOrStatisticsChanged() {
         if (first && fails(trouble.crashes)) throw crash();
-        if (first && fails(trouble.softLimits)) throw limit();
+        if (first && !fresh && fails(trouble.softLimits)) throw limit();
         return writer.schemaOrStatisticsChanged();
       },
       exec(sql) {
         const late = sql === 'COMMIT' && fails(trouble.crashes);
         if (late && choose(2) === 0) throw crash();
         writer.exec(sql);
+        if (sql === 'COMMIT' || sql === 'ROLLBACK') fresh = false;
         if (late) throw crash();
       },
     };
-    return new Proxy(writer, {
-      get(target, name) {
-        const own = overrides[name as keyof Writer];
-        if (own !== undefined) return own;
-        const value = Reflect.get(target, name);
-        return typeof value === 'function' ? value.bind(target) : value;
-      },
-    });
+    return overriding(writer, overrides);
   };
   return {
     id: engine.id,
     capabilities: engine.capabilities,
-    openWriter: (store, host, limits) => wrap(engine.openWriter(store, host, limits)),
+    openWriter(store, host, limits) {
+      fresh = true;
+      return wrap(engine.openWriter(store, host, limits));
+    },
     openReaders: (store, host, limits) => engine.openReaders(store, host, limits),
   };
 }
@@ -93,19 +92,38 @@ function limit(): SqlError {
   return new SqlError('steps', 9, 'SQLITE_INTERRUPT', 'the test says so');
 }
 
+/** An engine whose first writer has a small cache. Later ones may run canonically, where all caches are equal. */
 function smallCache(engine: Engine): Engine {
+  const small = (limits: EngineLimits): EngineLimits => ({ ...limits, cachePages: 16 });
+  let first = true;
   return {
     id: engine.id,
     capabilities: engine.capabilities,
-    openWriter: (store, host, limits) =>
-      engine.openWriter(store, host, { ...limits, cachePages: 16 }),
+    openWriter(store, host, limits) {
+      if (!first) return engine.openWriter(store, host, limits);
+      first = false;
+      const writer = engine.openWriter(store, host, small(limits));
+      return overriding(writer, { setLimits: (changed) => writer.setLimits(small(changed)) });
+    },
     openReaders: (store, host, limits) => engine.openReaders(store, host, limits),
   };
 }
 
+function overriding(writer: Writer, overrides: Partial<Writer>): Writer {
+  return new Proxy(writer, {
+    get(target, name) {
+      const own = overrides[name as keyof Writer];
+      if (own !== undefined) return own;
+      const value = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
 /** See the file's comment. */
 export class Trio {
-  readonly #engines: readonly Engine[];
+  /** Makers, since what an engine does depends on when it is opened. */
+  readonly #engines: readonly (() => Engine)[];
   readonly #machines: StateMachine[];
   readonly #log: Entry[] = [];
   readonly #kept = new MemoryCheckpoint();
@@ -115,8 +133,8 @@ export class Trio {
   constructor(seed: number = 1, trouble: Trouble = { crashes: 7, softLimits: 9 }) {
     const engine = loadSqliteEngine();
     const troubled = troubledEngine(engine, seededChooser(seed), trouble);
-    this.#engines = [engine, smallCache(engine), troubled];
-    this.#machines = this.#engines.map((one) => open(one, null));
+    this.#engines = [() => engine, () => smallCache(engine), () => troubled];
+    this.#machines = this.#engines.map((make) => open(make(), null));
   }
 
   get live(): StateMachine {
@@ -188,7 +206,7 @@ export class Trio {
 
   #replace(which: number, checkpoint: CheckpointContent): void {
     this.#machines[which]!.close();
-    this.#machines[which] = open(this.#engines[which]!, checkpoint);
+    this.#machines[which] = open(this.#engines[which]!(), checkpoint);
   }
 
   #read(machine: StateMachine): void {

@@ -110,8 +110,8 @@ export class Database {
     const transaction = this.#transaction;
     const index = this.#context.index;
     let skip: Map<number, QuorliteError> | null = null;
-    let canonical = false;
     for (;;) {
+      const canonical = transaction.pristine;
       const before = transaction.writer.totalChanges();
       try {
         const result = this.#attempt(ordinal, skip, canonical);
@@ -123,7 +123,6 @@ export class Database {
           transaction.renew();
         } else if (isLimit(error) && !canonical) {
           transaction.stats.canonicalRuns++;
-          canonical = true;
           transaction.renew();
         } else if (error instanceof PartFailed) {
           skip = new Map(skip).set(error.part, error.error);

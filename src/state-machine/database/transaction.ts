@@ -49,6 +49,11 @@ export class EntryTransaction {
   /** Runs one command again, discarding its result; errors of SQL are its own. */
   readonly #again: (past: Past) => void;
   #past: Past[] = [];
+  /**
+   * The instance is fresh and has run nothing but what stays of this entry, in order: its state is a function of the
+   * log, so a run on it is canonical.
+   */
+  pristine = false;
   #settings: ClusterSettings;
   #heapAtBegin = 0;
   /** Commands that had ended when the instance crashed last, -1 for no crash in this entry. */
@@ -82,6 +87,7 @@ export class EntryTransaction {
   /** An entry starts. */
   start(): void {
     this.#past.length = 0;
+    this.pristine = false;
     this.#crashedAfter = -1;
     this.#ended = 0;
   }
@@ -112,6 +118,7 @@ export class EntryTransaction {
   /** Undoes everything since BEGIN and does again what stays. */
   redo(): void {
     this.stats.redos++;
+    this.pristine = false;
     this.#context.schema++;
     this.#surviving(() => {
       if (!this.writer.autocommit()) this.writer.exec('ROLLBACK');
@@ -126,6 +133,7 @@ export class EntryTransaction {
       this.#open();
       this.begin();
       this.#repeat();
+      this.pristine = true;
     });
   }
 
@@ -143,6 +151,7 @@ export class EntryTransaction {
 
   /** Undoes everything since BEGIN. */
   rollback(): void {
+    this.pristine = false;
     this.#context.schema++;
     if (!this.writer.autocommit()) this.writer.exec('ROLLBACK');
   }
