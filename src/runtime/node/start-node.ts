@@ -8,6 +8,7 @@ import { loadSqliteEngine } from '../../../wasm/load/node.ts';
 import { createApi } from '../../api/app.ts';
 import { createSecretAuth } from '../../api/auth.ts';
 import { createOriginPolicy } from '../../api/origins.ts';
+import { problemResponse } from '../../api/problem.ts';
 import { createStreamServer, type StreamServer } from '../../api/stream/server.ts';
 import type { Client } from '../../client/contract.ts';
 import { createEmbeddedClient } from '../../client/embedded.ts';
@@ -107,7 +108,9 @@ async function compose(parts: Parts): Promise<RunningNode> {
     onStream: (link: Link, remote: string) => entrance.stream(link, remote),
   };
   await bindAll(resolved, entrance, upgrade, servers);
-  const url = resolved.advertise || servers[0]?.url || '';
+  // Port 0 is known only now.
+  const bound = servers[0]?.url ?? '';
+  const url = resolved.listen?.port === 0 ? bound : resolved.advertise || bound;
   const transport = createLinkTransport({
     dialer: createWebSocketDialer(),
     platform,
@@ -117,7 +120,9 @@ async function compose(parts: Parts): Promise<RunningNode> {
   const service = openNode({
     node: resolved.id,
     url,
-    nodes: new Map(resolved.nodes.map((node) => [node.id, node.url])),
+    nodes: new Map(
+      resolved.nodes.map((node) => [node.id, node.id === resolved.id ? url : node.url]),
+    ),
     role: resolved.role,
     expectExisting: resolved.expectExisting,
     foundWith: resolved.foundWith,
@@ -155,7 +160,8 @@ class Entrance {
   }
 
   fetch(request: Request, env: unknown): Response | Promise<Response> {
-    return this.#app?.fetch(request, env) ?? new Response('starting', { status: 503 });
+    if (this.#app) return this.#app.fetch(request, env);
+    return problemResponse(new QuorliteError('NOT_READY', 'the node is starting'));
   }
 
   raft(link: Link, remote: string): LinkEvents {
