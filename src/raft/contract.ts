@@ -4,9 +4,9 @@
  *
  * The caller's duties, in order (the shape of etcd's core with asynchronous storage writes):
  *
- *  1. Call inputs (`tick`, `step`, `propose`, …), then `takeEffects`. Repeat until the effects are empty.
+ *  1. Call inputs (`tick`, `step`, `propose`, …), all that wait, then `takeEffects`. Repeat while `hasEffects`.
  *  2. Send `effects.messages` now, in any order, possibly losing them.
- *  3. Hand `effects.write` to the log: hard state and entries in this order, durably, writes in the order given.
+ *  3. Hand `effects.writes` to the log: hard state and entries in this order, durably, writes in the order given.
  *     When it is durable call `storageDone(write.token)`; the replies that it releases come with the next effects.
  *  4. Apply `effects.committed` in order. Membership entries go to `applyMembership`. Then call `applied(index)`.
  *  5. When a snapshot was installed from a peer, call `installed(meta)`.
@@ -164,13 +164,21 @@ export interface Raft {
   applied(index: LogIndex): void;
   /** Entries up to `index` are in a checkpoint and no longer needed. */
   compact(index: LogIndex): void;
-  /** A snapshot was installed in place of the log (rules S2, S3). */
+  /**
+   * A snapshot was installed, durably (rules S2, S3). When `termAt(index)` was `term` just before, the log in storage is
+   * kept and compacted to `index`, else it is reset to (index, term); both between `setInstalling(true)` and this call,
+   * with no write under way.
+   */
   installed(snapshot: { index: LogIndex; term: Term; membership: Membership }): void;
+  /** The stream of a snapshot at `index` to `to` ended. Every snapshot asked for in effects is reported once. */
   snapshotReport(to: ReplicaId, index: LogIndex, ok: boolean): void;
   unreachable(peer: ReplicaId): void;
   /** `peer` began a new boot: its earlier acknowledgements are void (rule R8); `recovering` peers do not count. */
   peerRestarted(peer: ReplicaId, recovering: boolean): void;
-  /** This replica is no longer recovering. */
+  /**
+   * This replica is no longer recovering: after `recoveredAt`, or because the caller knows that nobody is left to
+   * recover from (the documented loss when a majority recovers; a founder whose peers are all pristine).
+   */
   recovered(): void;
   /**
    * A snapshot is being put in place of the log and the state (rules E6, S11). While true this replica does not
@@ -183,6 +191,11 @@ export interface Raft {
   entries(from: LogIndex, to: LogIndex, maxBytes: number): Entry[];
   termAt(index: LogIndex): Term | null;
   progress(): ProgressView[];
+  /**
+   * Everything due. Call it once after a whole batch of inputs: appends, commit notices and read rounds are made here,
+   * so that all inputs since the last time share messages and one write.
+   */
   takeEffects(): Effects;
+  /** Whether an input came since effects were last taken; they may still turn out to be empty. */
   hasEffects(): boolean;
 }

@@ -32,25 +32,6 @@ function flush(core: Core): void {
   flushForwardedReads(core);
 }
 
-/** Whether `fillEffects` would find something. */
-export function hasWork(core: Core): boolean {
-  flush(core);
-  return (
-    core.outbox.length > 0 ||
-    core.writes.holding ||
-    core.granted.length > 0 ||
-    core.dropped.length > 0 ||
-    core.wantSnapshots.length > 0 ||
-    core.removedAt !== null ||
-    core.recoveredAt !== null ||
-    core.log.accepted < core.log.last ||
-    isVoteUnwritten(core) ||
-    isHintDue(core) ||
-    isSoftStateNew(core) ||
-    (!core.installing && core.log.canGive(core.limits.maxApplyBytes))
-  );
-}
-
 /** Moves everything due into `effects`, whose arrays become the core's next ones. */
 export function fillEffects(core: Core, effects: Effects): void {
   flush(core);

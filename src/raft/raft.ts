@@ -6,7 +6,7 @@ import type { Membership, MembershipEntry } from '../wire/membership.ts';
 import type { Message } from '../wire/message.ts';
 import type { Effects, ProgressView, ProposeRefusal, Raft, RaftStart, Role } from './contract.ts';
 import { Core } from './core.ts';
-import { completeWrite, emptyEffects, fillEffects, hasWork } from './effects.ts';
+import { completeWrite, emptyEffects, fillEffects } from './effects.ts';
 import { campaign, loseLeader, resumeForced, tickElection } from './election.ts';
 import { type InstalledSnapshot, installSnapshot } from './follower.ts';
 import { isLearner } from './membership.ts';
@@ -33,9 +33,17 @@ export function createRaft(start: RaftStart): Raft {
 class RaftCore implements Raft {
   readonly #core: Core;
   readonly #effects: Effects = emptyEffects();
+  /** An input came since effects were last taken. */
+  #touched = true;
 
   constructor(start: RaftStart) {
     this.#core = new Core(start);
+  }
+
+  /** The core, about to take an input. */
+  #input(): Core {
+    this.#touched = true;
+    return this.#core;
   }
 
   get id(): ReplicaId {
@@ -79,16 +87,17 @@ class RaftCore implements Raft {
   }
 
   tick(): void {
-    if (this.#core.role === 'leader') tickLeader(this.#core);
-    else tickElection(this.#core);
+    const core = this.#input();
+    if (core.role === 'leader') tickLeader(core);
+    else tickElection(core);
   }
 
   step(message: Message): void {
-    step(this.#core, message);
+    step(this.#input(), message);
   }
 
   propose(record: Uint8Array, kind: EntryKind, flags: number = 0): Entry | ProposeRefusal {
-    const core = this.#core;
+    const core = this.#input();
     if (core.role !== 'leader') return 'not-leader';
     if (kind === EntryKind.membership) return 'invalid';
     if (core.transfer !== null) return 'transferring';
@@ -104,69 +113,70 @@ class RaftCore implements Raft {
   }
 
   proposeMembership(change: MembershipEntry): Entry | ProposeRefusal {
-    return proposeChange(this.#core, change);
+    return proposeChange(this.#input(), change);
   }
 
   applyMembership(entry: Entry): Membership {
-    return applyChange(this.#core, entry);
+    return applyChange(this.#input(), entry);
   }
 
   readIndex(context: number): void {
-    readIndex(this.#core, context);
+    readIndex(this.#input(), context);
   }
 
   transferLeadership(to: ReplicaId): ProposeRefusal | null {
-    return beginTransfer(this.#core, to);
+    return beginTransfer(this.#input(), to);
   }
 
   campaign(): void {
-    campaign(this.#core);
+    campaign(this.#input());
   }
 
   leaderLost(): void {
-    loseLeader(this.#core);
+    loseLeader(this.#input());
   }
 
   storageDone(token: number): void {
-    completeWrite(this.#core, token);
+    completeWrite(this.#input(), token);
   }
 
   applied(index: LogIndex): void {
-    this.#core.log.markApplied(index);
-    maybeLeaveJoint(this.#core);
-    resumeForced(this.#core);
+    const core = this.#input();
+    core.log.markApplied(index);
+    maybeLeaveJoint(core);
+    resumeForced(core);
   }
 
   compact(index: LogIndex): void {
-    this.#core.log.compact(index);
+    this.#input().log.compact(index);
   }
 
   installed(snapshot: InstalledSnapshot): void {
-    installSnapshot(this.#core, snapshot);
+    installSnapshot(this.#input(), snapshot);
   }
 
   snapshotReport(to: ReplicaId, index: LogIndex, ok: boolean): void {
-    reportSnapshot(this.#core, to, index, ok);
+    reportSnapshot(this.#input(), to, index, ok);
   }
 
   unreachable(peer: ReplicaId): void {
-    markUnreachable(this.#core, peer);
+    markUnreachable(this.#input(), peer);
   }
 
   peerRestarted(peer: ReplicaId, recovering: boolean): void {
-    restartPeer(this.#core, peer, recovering);
+    restartPeer(this.#input(), peer, recovering);
   }
 
   recovered(): void {
-    this.#core.recovering = false;
+    this.#input().recovering = false;
   }
 
   setInstalling(installing: boolean): void {
-    this.#core.installing = installing;
+    this.#input().installing = installing;
   }
 
   setStorageStalled(stalled: boolean): void {
-    const core = this.#core;
+    const core = this.#input();
     core.storageStalled = stalled;
     if (stalled && core.role !== 'follower') becomeFollower(core, core.term, 0);
   }
@@ -192,11 +202,12 @@ class RaftCore implements Raft {
   }
 
   takeEffects(): Effects {
+    this.#touched = false;
     fillEffects(this.#core, this.#effects);
     return this.#effects;
   }
 
   hasEffects(): boolean {
-    return hasWork(this.#core);
+    return this.#touched;
   }
 }

@@ -56,10 +56,6 @@ export class ReadQueue {
     return true;
   }
 
-  get due(): boolean {
-    return this.#open;
-  }
-
   /** A quorum answered `round`: takes the reads that it confirms. */
   confirm(round: number): PendingRead[] {
     let count = 0;

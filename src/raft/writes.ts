@@ -29,11 +29,6 @@ export class WriteQueue {
   #pending: PendingWrite[] = [];
   #held: Message[] = [];
 
-  /** Messages wait for a write that has not begun. */
-  get holding(): boolean {
-    return this.#held.length > 0;
-  }
-
   /** Keeps `message` back until everything that the core knows by now is durable. */
   hold(message: Message): void {
     const { length } = this.#held;
