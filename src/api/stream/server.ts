@@ -54,7 +54,8 @@ export function createStreamServer(options: StreamServerOptions): StreamServer {
   let accepted = 0;
   let leader: Uint8Array = new Uint8Array(0);
   let poll: TimerHandle | null = null;
-  let closing: (() => void) | null = null;
+  let stopping = false;
+  let stopped: (() => void) | null = null;
 
   const context: ConnectionContext = {
     service,
@@ -88,8 +89,8 @@ export function createStreamServer(options: StreamServerOptions): StreamServer {
   function idle(): void {
     if (poll !== null) platform.timers.cancel(poll);
     poll = null;
-    closing?.();
-    closing = null;
+    stopped?.();
+    stopped = null;
   }
 
   return {
@@ -98,7 +99,7 @@ export function createStreamServer(options: StreamServerOptions): StreamServer {
       connections.add(connection);
       unauthenticated++;
       accepted++;
-      if (closing) {
+      if (stopping) {
         connection.refuse(new QuorliteError('SHUTTING_DOWN', 'the node stops'));
       } else if (
         connections.size > limits.connections ||
@@ -117,7 +118,8 @@ export function createStreamServer(options: StreamServerOptions): StreamServer {
       const deadline = platform.timers.after(limits.drainMs, () => {
         for (const connection of [...connections]) connection.abandon();
       });
-      closing = () => {
+      stopping = true;
+      stopped = () => {
         platform.timers.cancel(deadline);
         done();
       };

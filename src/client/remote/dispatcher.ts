@@ -54,7 +54,8 @@ export class Dispatcher {
     this.#sessions = new SessionKeeper({
       runtime: this.runtime,
       limits: this.limits,
-      submit: (call, limits) => this.submit(call, limits),
+      // The bound is for callers: their calls may be waiting for this very one.
+      submit: (call, limits) => this.#accept(call, limits),
       opened: () => this.#pump(),
       retry: () => this.#pump(),
       failed: (error) => {
