@@ -62,3 +62,9 @@ export const READER_CACHE_PAGES = 64;
 
 /** WebAssembly pages (64 KiB) that an instance may grow to: 2 GiB, the module's own bound. */
 export const INSTANCE_PAGES_MAX = 32_768;
+
+/**
+ * `SQLITE_LIMIT_EXPR_DEPTH`. SQLite's own 1000 overflows the stack of JavaScript engines (nested BETWEEN: near 640), and
+ * an overflow is a crash, never a result. Equal everywhere, since it decides results.
+ */
+export const EXPRESSION_DEPTH_MAX = 400;

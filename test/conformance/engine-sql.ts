@@ -230,5 +230,25 @@ export function testEngineSql(factory: EngineFactory): void {
       const pattern = failure(() => all(writer, "SELECT 'a' LIKE ?", ['%'.repeat(257)]));
       expect(pattern.message).toMatch(/pattern too complex/);
     });
+
+    test('expressions nested to the limit work, beyond it they are an error, never a crash', () => {
+      const nested = (depth: number): string =>
+        `SELECT ${'1 BETWEEN '.repeat(depth)}1${' AND 1'.repeat(depth)}`;
+      expect(all(writer, nested(390))).toEqual([[1]]);
+      for (const depth of [410, 1000, 5000]) {
+        expect(failure(() => all(writer, nested(depth))).kind).toBe('sql');
+      }
+      for (const [open, close] of [
+        ['(', ')'],
+        ['abs(', ')'],
+        ['NOT ', ''],
+        ['(SELECT ', ')'],
+      ] as const) {
+        const error = failure(() =>
+          all(writer, `SELECT ${open.repeat(20_000)}1${close.repeat(20_000)}`),
+        );
+        expect(error.kind).toBe('sql');
+      }
+    });
   });
 }

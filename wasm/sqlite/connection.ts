@@ -1,7 +1,12 @@
 /** What a writer and a reader connection share: opening, compiling, our own SQL. */
 import { assert } from '../../src/wire/assert.ts';
 import type { Connection as Contract, EngineLimits, Statement } from '../engine.ts';
-import { LARGE_STATEMENT_BYTES, STATEMENT_CACHE, STEP_UNIT } from '../limits.ts';
+import {
+  EXPRESSION_DEPTH_MAX,
+  LARGE_STATEMENT_BYTES,
+  STATEMENT_CACHE,
+  STEP_UNIT,
+} from '../limits.ts';
 import {
   AUTHORIZER_MASK,
   type StatementRights,
@@ -25,6 +30,7 @@ import { DATABASE_NAME } from './vfs.ts';
 const PREPARE_PERSISTENT = 1;
 const LIMIT_LENGTH = 0;
 const LIMIT_SQL_LENGTH = 1;
+const LIMIT_EXPR_DEPTH = 3;
 const LIMIT_LIKE_PATTERN_LENGTH = 8;
 /** `sqlite3_db_config` switches with the value they get. */
 const SWITCHES: readonly (readonly [option: number, value: number])[] = [
@@ -112,6 +118,7 @@ export abstract class Connection implements Contract, Authorized {
     const { x } = this.instance;
     x.sqlite3_limit(this.db, LIMIT_LENGTH, limits.valueBytes);
     x.sqlite3_limit(this.db, LIMIT_SQL_LENGTH, limits.sqlBytes);
+    x.sqlite3_limit(this.db, LIMIT_EXPR_DEPTH, EXPRESSION_DEPTH_MAX);
     x.sqlite3_limit(this.db, LIMIT_LIKE_PATTERN_LENGTH, limits.patternBytes);
   }
 

@@ -58,6 +58,7 @@ export class StatementCache {
 
   /** Empties the cache. */
   clear(): void {
+    if (this.#statements.size === 0) return;
     for (const statement of this.#statements.values()) statement.retire();
     this.#statements.clear();
     this.#newest = null;
