@@ -24,6 +24,7 @@ import { QuorliteError } from '../wire/error.ts';
 import type { Membership } from '../wire/membership.ts';
 import type { Message } from '../wire/message.ts';
 import { ApplyWaiters } from './apply-waiters.ts';
+import { CommitNotices } from './commit-notices.ts';
 import { Proposals, type ProposalsHost } from './proposals.ts';
 import { ReadGate } from './read-gate.ts';
 import { lastStamp, Stamper } from './stamps.ts';
@@ -71,6 +72,7 @@ export class Replica {
   stateMachine: StateMachine;
   readonly #options: ReplicaOptions;
   readonly #inbox: Message[] = [];
+  readonly #notices = new CommitNotices();
   #ticks = 0;
   #scheduled = false;
   #running = false;
@@ -179,16 +181,19 @@ export class Replica {
     if (this.#stopped || this.#running) return;
     this.#running = true;
     try {
+      this.#notices.beginTurn();
       this.#deliver();
       this.proposals.flush(this.raft);
       this.reads.flush(this.raft);
       this.#drain();
+      this.#notices.endTurn(this.#options.hooks.send);
     } catch (error) {
       this.fail(error as Error);
     } finally {
       this.#running = false;
     }
-    if (this.#toApply.length > 0 && !this.#applying && !this.#installing) this.wake();
+    const applies = this.#toApply.length > 0 && !this.#applying && !this.#installing;
+    if (applies || this.#notices.pending) this.wake();
   }
 
   #deliver(): void {
@@ -227,7 +232,7 @@ export class Replica {
   #act(effects: Effects): void {
     const { hooks } = this.#options;
     if (effects.softState) this.#roleChanged(effects.softState);
-    for (const message of effects.messages) hooks.send(message);
+    for (const message of effects.messages) if (!this.#notices.hold(message)) hooks.send(message);
     for (const write of effects.writes) this.#write(write);
     for (const entry of effects.committed) this.#committed(entry);
     for (const grant of effects.reads) this.reads.granted(grant);
