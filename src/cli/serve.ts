@@ -32,6 +32,9 @@ const WAITING_NOTICE_MS = 5000;
 /** How often it is asked, at least, milliseconds. */
 const READY_POLL_MS = 50;
 
+/** Time beyond draining for handing leadership over and flushing, milliseconds. */
+const FLUSH_MS = 10_000;
+
 /** How often it is checked that the node lives, milliseconds. */
 const LIVENESS_MS = 1000;
 
@@ -49,8 +52,19 @@ async function serve(invocation: Invocation): Promise<number> {
     await Promise.race([reportReady(node, output, logger, stop), stop.wanted]);
     return await Promise.race([stop.wanted.then(() => ExitCode.ok), died(node, logger)]);
   } finally {
-    await node.shutdown();
+    await shutDown(node, loaded.resolved.limits.shutdownMs + FLUSH_MS, logger);
+    stop.close();
   }
+}
+
+/** A node that cannot end is ended: whoever supervises it waits. */
+async function shutDown(node: RunningNode, ms: number, logger: Logger): Promise<void> {
+  const timer = setTimeout(() => {
+    logger.error('the node does not stop', { afterMs: ms });
+    process.exit(ExitCode.failed);
+  }, ms);
+  await node.shutdown();
+  clearTimeout(timer);
 }
 
 /** What the command line decides differently from code: a server listens even when nobody says where. */
@@ -149,6 +163,11 @@ class StopRequest {
     process.stdin.on('end', () => this.request());
     process.stdin.on('error', () => this.request());
     process.stdin.resume();
+  }
+
+  /** Standard input would keep the process alive. */
+  close(): void {
+    process.stdin.destroy();
   }
 
   request(): void {
