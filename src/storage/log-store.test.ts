@@ -6,7 +6,6 @@ import { openNodeFolder } from '../runtime/node/files.ts';
 import { createNodePlatform } from '../runtime/node/platform.ts';
 import type { LogStore, SyncMode } from './contract.ts';
 import { createFileLogStore } from './file-log/file-log.ts';
-import { LOG_SEGMENT_BYTES } from './limits.ts';
 import { createMemoryFolder } from './memory-folder.ts';
 import { createMemoryLogStore } from './memory-log.ts';
 
@@ -28,13 +27,14 @@ function memoryFolderHome(sync: SyncMode): LogStoreHome {
   };
 }
 
-function nodeHome(sync: SyncMode, segmentBytes: number): LogStoreHome {
+function nodeHome(sync: SyncMode): LogStoreHome {
   const path = mkdtempSync(join(tmpdir(), 'quorlite-log-'));
   const folder = openNodeFolder(path);
   folder.lock();
   return {
-    store: () => createFileLogStore({ folder, sync, clock, timers, entropy, segmentBytes }),
-    slackBytes: 2 * segmentBytes,
+    store: () =>
+      createFileLogStore({ folder, sync, clock, timers, entropy, segmentBytes: SEGMENT_BYTES }),
+    slackBytes: 2 * SEGMENT_BYTES,
     destroy() {
       folder.unlock();
       rmSync(path, { recursive: true });
@@ -48,10 +48,7 @@ testLogStore('file log in a memory folder, os', () => memoryFolderHome({ mode: '
 testLogStore('file log in a memory folder, interval', () => {
   return memoryFolderHome({ mode: 'interval', ms: 1 });
 });
-testLogStore('file log on disk, durable', () => nodeHome({ mode: 'durable' }, SEGMENT_BYTES));
+testLogStore('file log on disk, durable', () => nodeHome({ mode: 'durable' }));
 testLogStore('file log on disk, interval', () => {
-  return nodeHome({ mode: 'interval', ms: 5 }, SEGMENT_BYTES);
+  return nodeHome({ mode: 'interval', ms: 5 });
 });
-testLogStore('file log on disk, segments of default size', () =>
-  nodeHome({ mode: 'durable' }, LOG_SEGMENT_BYTES),
-);

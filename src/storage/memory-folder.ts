@@ -34,6 +34,8 @@ export interface MemoryFolderOptions {
   readonly label?: string | undefined;
   /** Runs a callback later, never at once: how `syncAsync` completes. Default: a microtask. */
   readonly later?: ((callback: () => void) => void) | undefined;
+  /** False keeps no second content to crash to: half the memory, for storage that ends with its process. Default true. */
+  readonly crashable?: boolean | undefined;
 }
 
 /** A folder in memory. */
@@ -53,7 +55,8 @@ export interface MemoryFolder extends FileFolder {
 
 /** Makes an empty one. */
 export function createMemoryFolder(options: MemoryFolderOptions = {}): MemoryFolder {
-  return new Folder(options.label ?? 'memory', options.later ?? queueMicrotask);
+  const later = options.later ?? ((callback: () => void) => queueMicrotask(callback));
+  return new Folder(options.label ?? 'memory', later, options.crashable ?? true);
 }
 
 type Pending =
@@ -100,17 +103,21 @@ class Content {
 class Inode {
   readonly seen: Content = new Content();
   readonly durable: Content = new Content();
+  readonly #crashable: boolean;
   pending: Pending[] = [];
 
+  constructor(crashable: boolean) {
+    this.#crashable = crashable;
+  }
+
   write(bytes: Uint8Array, position: number): void {
-    const copy = bytes.slice();
-    this.seen.write(copy, position);
-    this.pending.push({ type: 'write', position, bytes: copy });
+    this.seen.write(bytes, position);
+    if (this.#crashable) this.pending.push({ type: 'write', position, bytes: bytes.slice() });
   }
 
   truncate(size: number): void {
     this.seen.resize(size);
-    this.pending.push({ type: 'truncate', size });
+    if (this.#crashable) this.pending.push({ type: 'truncate', size });
   }
 
   /** Makes the first `count` unsynced operations durable. */
@@ -148,19 +155,21 @@ class Folder implements MemoryFolder {
   #durable = new Map<string, Inode>();
   #pending: NameChange[] = [];
   #locked = false;
+  readonly #crashable: boolean;
   /** Grows with each crash: handles of earlier lives are dead. */
   life = 0;
 
-  constructor(label: string, later: (callback: () => void) => void) {
+  constructor(label: string, later: (callback: () => void) => void, crashable: boolean) {
     this.label = label;
     this.#later = later;
+    this.#crashable = crashable;
   }
 
   open(name: string, options: { create: boolean }): FileHandle {
     let file = this.#seen.get(name);
     if (file === undefined) {
       if (!options.create) throw notFound(name);
-      file = new Inode();
+      file = new Inode(this.#crashable);
       this.#seen.set(name, file);
       this.#pending.push({ type: 'link', name, file });
     }
@@ -189,7 +198,7 @@ class Folder implements MemoryFolder {
   }
 
   syncFolder(): void {
-    this.#durable = new Map(this.#seen);
+    if (this.#crashable) this.#durable = new Map(this.#seen);
     this.#pending = [];
   }
 
@@ -203,6 +212,7 @@ class Folder implements MemoryFolder {
   }
 
   crash(survives: (operation: Unsynced) => Survival = () => false): void {
+    assert(this.#crashable, 'only a crashable folder can crash');
     this.life++;
     this.#locked = false;
     for (const [name, file] of this.#filesInOrder()) {
@@ -226,7 +236,7 @@ class Folder implements MemoryFolder {
     const file = must(this.#seen.get(name), `no file ${name}`);
     assert(file.pending.length === 0, 'rot is tried on synced files');
     change(file.seen.view());
-    file.durable.copyFrom(file.seen);
+    if (this.#crashable) file.durable.copyFrom(file.seen);
   }
 
   contentOf(name: string): Uint8Array {

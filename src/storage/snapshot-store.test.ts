@@ -24,4 +24,5 @@ function nodeHome(): SnapshotStoreHome {
 }
 
 testSnapshotStore('in a memory folder', memoryHome);
-testSnapshotStore('on disk', nodeHome);
+// Each run syncs some dozens of times.
+testSnapshotStore('on disk', nodeHome, 8);

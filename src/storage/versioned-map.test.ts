@@ -122,8 +122,24 @@ describe('VersionedMap', () => {
       fork.release();
     }
     expect(map.size).toBe(100);
-    expect(map.heldKeys).toBeLessThan(600);
+    expect(map.heldCells()).toBeLessThan(600);
     expect(map.dirtyCount(0)).toBeLessThan(600);
+  });
+
+  it('hands old values from fork to fork, and drops them with the last', () => {
+    const map = new VersionedMap<string, number>();
+    for (let i = 0; i < 50; i++) map.set(`k${i}`, 0);
+    const older = map.fork();
+    map.mark();
+    const newer = map.fork();
+    for (let i = 0; i < 50; i++) map.set(`k${i}`, 1);
+    newer.release();
+    for (let i = 0; i < 50; i++) map.set('other', i);
+    expect(older.get('k7')).toBe(0);
+    expect(map.heldCells()).toBe(101);
+    older.release();
+    for (let i = 0; i < 50; i++) map.set('other', i);
+    expect(map.heldCells()).toBe(51);
   });
 
   it('refuses to tell changes since a mark that is forgotten', () => {

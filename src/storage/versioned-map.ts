@@ -174,9 +174,13 @@ export class VersionedMap<K extends string | number, V> {
     for (const { keys } of this.#written.splice(0, kept)) this.#discard(keys, false);
   }
 
-  /** Keys that the map still knows, deleted ones included: for tests and metrics. */
-  get heldKeys(): number {
-    return this.#cells.size;
+  /** Values held, old and deleted ones included; walks the whole map: for tests and diagnosis. */
+  heldCells(): number {
+    let count = 0;
+    for (let cell of this.#cells.values()) {
+      for (count++; cell.older !== null; count++) cell = cell.older;
+    }
+    return count;
   }
 
   #write(key: K, value: V | undefined): void {

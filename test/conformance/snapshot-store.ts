@@ -209,8 +209,12 @@ const change = fc.oneof(
   },
 );
 
-/** Runs the suite over homes that `create` makes. */
-export function testSnapshotStore(name: string, create: () => SnapshotStoreHome): void {
+/** Runs the suite over homes that `create` makes; `runs` are those of the property test. */
+export function testSnapshotStore(
+  name: string,
+  create: () => SnapshotStoreHome,
+  runs: number = 60,
+): void {
   describe(`snapshot store: ${name}`, () => {
     const homes: SnapshotStoreHome[] = [];
     afterEach(() => {
@@ -276,7 +280,7 @@ export function testSnapshotStore(name: string, create: () => SnapshotStoreHome)
           expectHolds(at.store(), world);
           at.destroy();
         }),
-        { numRuns: 60 },
+        { numRuns: runs },
       );
     });
 

@@ -58,7 +58,7 @@ export class BlockReader {
   readonly #file: GenerationFile;
   readonly #label: string;
   readonly #check: boolean;
-  readonly #buffer: Uint8Array = new Uint8Array(CHECKPOINT_BLOCK_BYTES);
+  readonly #buffer: Uint8Array;
   #current = -1;
   #length = 0;
 
@@ -68,6 +68,7 @@ export class BlockReader {
     this.#file = file;
     this.#label = label;
     this.#check = check;
+    this.#buffer = new Uint8Array(Math.min(CHECKPOINT_BLOCK_BYTES, file.bytes));
   }
 
   /** Block `number`: a view, valid until the next call. Throws `CORRUPT`. */

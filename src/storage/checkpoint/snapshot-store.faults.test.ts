@@ -31,10 +31,10 @@ interface Run {
 
 /** Changes that make deltas small at first and then large enough to be merged. */
 function change(world: World, round: number): void {
-  for (let page = 1; page <= (round === 1 ? 60 : 9); page++) {
-    world.page(((page * round * 7) % 70) + 1, (page * round) % 256);
+  for (let page = 1; page <= (round === 1 ? 22 : 4); page++) {
+    world.page(((page * round * 7) % 24) + 1, (page * round) % 256);
   }
-  if (round === 4) world.resize(30);
+  if (round === 4) world.resize(12);
   for (let i = 0; i < 20; i++)
     world.set('keys', `${(i * round) % 33}`, i % 5 === 0 ? null : `v${round}`);
 }
@@ -84,7 +84,7 @@ function receiveFromPeer(run: Run, store: SnapshotStore, world: World): void {
   const number = run.worlds.push(world.copy());
   const reader = source.read()!;
   const receiver = store.receive(reader.manifest);
-  transfer(reader, receiver, 60_000);
+  transfer(reader, receiver, 30_000);
   receiver.finish((error) => settled(run, number, error));
   run.later.drain();
 }
@@ -323,7 +323,7 @@ describe('checkpoints and rot', () => {
     });
     const world = run.worlds[1]!.copy();
     for (let round = 0; round < 12 && run.failure === null; round++) {
-      for (let page = 30; page < 50; page++) world.page(page, round + 1);
+      for (let page = 12; page < 20; page++) world.page(page, round + 1);
       take(run, store, world);
     }
     expect(run.failure).toMatchObject({ code: 'CORRUPT' });
@@ -337,7 +337,7 @@ describe('checkpoints and rot', () => {
     const at = createMemoryFolder({ later: run.later.push });
     const target = opened(at);
     const receiver = target.receive(reader.manifest);
-    transfer(reader, receiver, 60_000);
+    transfer(reader, receiver, 30_000);
     for (const name of at.list()) {
       at.open(name, { create: false }).sync();
       at.damage(name, (content) => content.fill(0));

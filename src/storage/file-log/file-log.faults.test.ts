@@ -155,7 +155,7 @@ function sameEntry(a: Entry, b: Entry): boolean {
 /** Opens what is left and checks that it is the state after some step that was not lost; then that the log still works. */
 function expectSafe(folder: MemoryFolder, run: Run, from: number = run.acknowledged): RecoveredLog {
   const time = new ManualTime();
-  const store = openStore(folder, { mode: 'durable' }, time);
+  let store = openStore(folder, { mode: 'durable' }, time);
   const found = store.open();
   const allowed = run.states.slice(from);
   if (!allowed.some((state) => matches(found, state))) {
@@ -166,6 +166,12 @@ function expectSafe(folder: MemoryFolder, run: Run, from: number = run.acknowled
     );
   }
   expect(found.compacted.index).toBeLessThanOrEqual(run.compacted);
+  if (found.torn) {
+    folder.crash();
+    store = openStore(folder, { mode: 'durable' }, time);
+    const healed = store.open();
+    expect([shape(healed.entries), healed.torn]).toEqual([shape(found.entries), false]);
+  }
   const next = found.compacted.index + found.entries.length + 1;
   const added = entries(next, next + 3, Math.max(1, found.hardState.term), 700);
   let done = false;
@@ -361,6 +367,35 @@ describe('file log under crashes', () => {
   });
 });
 
+describe('file log in a segment that was begun in a crash', () => {
+  it('does not reuse a file that holds records of a generation to come', () => {
+    const { folder, died } = runWith(
+      ({ kind, length }) => {
+        // The last append's.
+        return kind === 'write' && length === 224 ? { type: 'crash' } : null;
+      },
+      [
+        { do: 'append', count: 30, size: 50 },
+        { do: 'append', count: 30, size: 50 },
+        { do: 'append', count: 5, size: 50 },
+        { do: 'append', count: 1, size: 71 },
+      ],
+      { mode: 'os' },
+    );
+    expect(died).toBe(true);
+    folder.crash((operation) => {
+      return operation.type !== 'write' || operation.position > 0 || ((sector) => sector > 0);
+    });
+    const time = new ManualTime();
+    const store = openStore(folder, { mode: 'durable' }, time);
+    expect(store.open().entries).toHaveLength(30);
+    for (let i = 31; i <= 33; i++) store.append(write(entries(i, i, 1, 300)), () => {});
+    store.close(() => {});
+    const again = openStore(folder, { mode: 'durable' }, time).open();
+    expect([again.entries.length, again.torn]).toEqual([33, false]);
+  });
+});
+
 describe('file log on a failing disk', () => {
   it('a failed or short operation stops the log, and nothing acknowledged is lost (scenarios 5, 6)', () => {
     for (let at = 0; at < OPERATIONS; at++) {
@@ -431,6 +466,42 @@ describe('file log on a failing disk', () => {
 });
 
 describe('file log and rot', () => {
+  /** A log of two records; `variant` changes the entries, not their sizes. */
+  function twoRecords(variant: number): { folder: MemoryFolder; first: number; second: number } {
+    const folder = createMemoryFolder();
+    const { store } = saltedLog(folder, 1);
+    const first = store.bytes;
+    store.append(write(entries(1, 4, variant)), () => {});
+    const second = store.bytes;
+    store.append(write(entries(5, 8, variant)), () => {});
+    store.close(() => {});
+    return { folder, first, second };
+  }
+
+  /** Overwrites bytes of one log by those of the other, as a write to the wrong place or a lost one does. */
+  function misdirect(from: number, to: number): MemoryFolder {
+    const { folder } = twoRecords(1);
+    const other = twoRecords(2).folder.contentOf('log-1.seg');
+    folder.damage('log-1.seg', (content) => content.set(other.subarray(from, to), from));
+    return folder;
+  }
+
+  it('a good record that does not follow from the one before it is bad (rule D6)', () => {
+    const { second } = twoRecords(1);
+    const folder = misdirect(second, second + 120 + 4 * 52);
+    expect(() => openStore(folder, { mode: 'durable' }, new ManualTime()).open()).toThrow(
+      `offset ${second}`,
+    );
+  });
+
+  it('good entries under the header of others are bad', () => {
+    const { first } = twoRecords(1);
+    const folder = misdirect(first + 120, first + 120 + 4 * 52);
+    expect(() => openStore(folder, { mode: 'durable' }, new ManualTime()).open()).toThrow(
+      `offset ${first}`,
+    );
+  });
+
   function closedLog(): { folder: MemoryFolder; run: Run } {
     const { folder, run } = runWith(() => null, SCRIPT.slice(0, 16));
     folder.crash(() => true);

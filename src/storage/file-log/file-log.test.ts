@@ -172,6 +172,25 @@ describe('file log', () => {
     expect(bench.calls).toEqual([]);
   });
 
+  it('gives no segment back before the record that frees it is synced', () => {
+    const bench = new Bench({ mode: 'interval', ms: 10 }, 4096);
+    bench.syncMs = 100;
+    bench.store.append(write([], { term: 1, vote: 1, commit: 0 }), () => {});
+    for (let i = 0; i < 30; i++) {
+      bench.append(100);
+      bench.time.advance(30);
+    }
+    // A sync of the interval is under way when the segment is freed.
+    bench.append(100);
+    bench.time.advance(60);
+    const { bytes } = bench.store;
+    bench.store.compact(25, 1);
+    bench.time.advance(50);
+    expect(bench.store.bytes).toBeGreaterThanOrEqual(bytes);
+    bench.time.advance(1000);
+    expect(bench.store.bytes).toBeLessThan(bytes);
+  });
+
   it('reuses its files instead of making new ones', () => {
     const bench = new Bench({ mode: 'durable' }, 4096);
     for (let i = 1; i <= 400; i++) {

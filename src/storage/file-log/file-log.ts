@@ -15,6 +15,7 @@ import { QuorliteError } from '../../wire/error.ts';
 import type { LogStore, RecoveredLog, SyncMode } from '../contract.ts';
 import { storageFailed, writeFully } from '../file-io.ts';
 import { LOG_SEGMENT_BYTES, LOG_SEGMENT_BYTES_MIN } from '../limits.ts';
+import { Accepted } from './accepted.ts';
 import { BatchBuffer, type LogState } from './batch-buffer.ts';
 import { activeOf, type LiveSegment, openLog } from './open-log.ts';
 import { alignRecord, RECORD_HEADER_BYTES, RECORD_OPENS } from './record.ts';
@@ -97,8 +98,7 @@ class FileLog implements LogStore {
   #failing = false;
   #closed = false;
 
-  /** State after everything that was accepted, written or not: what the next append is checked against. */
-  #accepted = { nextIndex: 1, compactedIndex: 0, term: 0 };
+  readonly #accepted: Accepted = new Accepted();
 
   constructor(options: FileLogOptions) {
     this.#folder = options.folder;
@@ -120,8 +120,7 @@ class FileLog implements LogStore {
       this.#state = state;
       this.#live = log.live;
       this.#solid = { sequence: state.sequence, crc: state.crc };
-      const { nextIndex, compactedIndex, term } = state;
-      this.#accepted = { nextIndex, compactedIndex, term };
+      this.#accepted.start(state.nextIndex, state.compactedIndex, state.term);
       this.#claim(state);
       this.#pool.prepare();
       return log.recovered;
@@ -133,22 +132,16 @@ class FileLog implements LogStore {
   }
 
   append(write: StorageWrite, done: Done): void {
-    this.#enqueue('append', write, 0, 0, this.#accept(write), done);
+    this.#enqueue('append', write, 0, 0, this.#accepted.append(write), done);
   }
 
   compact(index: LogIndex, term: Term): void {
-    const accepted = this.#accepted;
-    if (index <= accepted.compactedIndex) return;
-    assert(index < accepted.nextIndex, () => `compacting to ${index}, the log ends before it`);
-    accepted.compactedIndex = index;
+    if (!this.#accepted.compact(index)) return;
     this.#enqueue('compact', null, index, term, RECORD_HEADER_BYTES, ignore);
   }
 
   reset(index: LogIndex, term: Term, done: Done): void {
-    const accepted = this.#accepted;
-    assert(index >= accepted.compactedIndex, () => `reset to ${index}, which is compacted`);
-    accepted.compactedIndex = index;
-    accepted.nextIndex = index + 1;
+    this.#accepted.reset(index);
     this.#enqueue('reset', null, index, term, RECORD_HEADER_BYTES, done);
   }
 
@@ -163,32 +156,6 @@ class FileLog implements LogStore {
 
   get bytes(): number {
     return this.#live.reduce((sum, segment) => sum + segment.end, 0);
-  }
-
-  /** Checks a write against what was accepted before it; returns the room that it needs. */
-  #accept(write: StorageWrite): number {
-    const accepted = this.#accepted;
-    const { hardState, entries } = write;
-    if (hardState !== null) {
-      assert(hardState.term >= accepted.term, 'the term never goes back');
-      accepted.term = hardState.term;
-    }
-    let bytes = alignRecord(RECORD_HEADER_BYTES + 1);
-    const first = entries[0];
-    if (first === undefined) return bytes;
-    assert(
-      first.index > accepted.compactedIndex && first.index <= accepted.nextIndex,
-      () =>
-        `appending ${first.index} to a log of ${accepted.compactedIndex}..${accepted.nextIndex}`,
-    );
-    let index = first.index;
-    for (const entry of entries) {
-      assert(entry.index === index, 'entries of one write are gapless');
-      index++;
-      bytes += entry.bytes.length;
-    }
-    accepted.nextIndex = index;
-    return bytes;
   }
 
   #enqueue(
