@@ -105,7 +105,11 @@ function hashOf(sql: string): string {
 /** Applies one file, or fails as it did before when it is known to end the transaction. */
 function applyFile(context: CommandContext, migration: Migration, position: number): void {
   const known = context.skip?.get(position);
-  if (known !== undefined) throw known;
+  if (known !== undefined) {
+    // It is left out of this run, and what the files before it did stays.
+    context.undone = true;
+    throw known;
+  }
   try {
     insideSavepoint(context, 'migration', () => {
       runFile(context, migration.sql);

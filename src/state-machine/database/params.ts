@@ -61,7 +61,7 @@ export function shapeOf(statement: Statement, sql: string): ParamShape {
     if (number === 0) numbered = false;
     else (targets[number - 1] ??= []).push(index);
   }
-  const plain = named.length < count && (named.length === 0 || hasPlainParameter(sql));
+  const plain = named.length === 0 ? count > 0 : hasPlainParameter(sql);
   const arity = named.length === 0 ? count : numbered && !plain ? targets.length : -1;
   return {
     count,
