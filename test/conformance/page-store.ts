@@ -193,6 +193,20 @@ export function testPageStore(name: string, factory: PageStoreFactory): void {
       pin.release();
     });
 
+    test('a page that was cut off and came back unwritten counts as changed: it reads as zeros now', () => {
+      for (const number of [1, 2, 3]) put(store, number, number);
+      store.commit();
+      const { epoch } = store;
+      store.truncate(1);
+      store.commit();
+      put(store, 3, 7);
+      store.commit();
+      const pin = store.pin();
+      expect([...pin.changedSince(epoch)]).toEqual([2, 3]);
+      expect(pinned(pin)).toEqual([1, 0, 7]);
+      pin.release();
+    });
+
     test('listeners hear of commits, before versions are freed and after', () => {
       const heard: string[] = [];
       const stopBefore = store.onBeforeCommit(() => heard.push(`before ${store.epoch}`));

@@ -56,7 +56,8 @@ export class StorePin implements Pin {
     let count = 0;
     for (let page = 1; page <= this.pageCount; page++) {
       const slot = this.#host.slotAt(page, this.epoch);
-      if (epoch < 1 || this.#host.slots.epoch[slot]! > epoch) pages[count++] = page;
+      // A hole may be what is left of a page that was cut off and came back unwritten: it reads as zeros now.
+      if (epoch < 1 || slot === 0 || this.#host.slots.epoch[slot]! > epoch) pages[count++] = page;
     }
     return pages.slice(0, count);
   }

@@ -236,7 +236,7 @@ function openStorage(resolved: ResolvedConfig, platform: Platform): OpenStorage 
 }
 
 function openFolder(resolved: ResolvedConfig): FileFolder {
-  if (resolved.storage === 'memory') return createMemoryFolder();
+  if (resolved.storage === 'memory') return createMemoryFolder({ crashable: false });
   mkdirSync(resolved.dataDir, { recursive: true, mode: 0o700 });
   return openNodeFolder(join(resolved.dataDir));
 }
