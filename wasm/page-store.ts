@@ -60,7 +60,10 @@ export interface Pin {
   page(page: PageNumber): Uint8Array | null;
   /** The hash of a page as recorded. */
   pageHash(page: PageNumber): HashHalves;
-  /** Pages up to `pageCount` written after `epoch`, ascending. `changedSince(0)` is every page. */
+  /**
+   * Pages up to `pageCount` written after `epoch`, ascending, and all that were never written (they may have been, before
+   * they were cut off). `changedSince(0)` is every page.
+   */
   changedSince(epoch: number): Int32Array;
   release(): void;
 }

@@ -176,7 +176,7 @@ export function testPageStore(name: string, factory: PageStoreFactory): void {
     });
 
     test('changedSince names the pages written after an epoch, ascending; 0 is every page', () => {
-      for (const number of [4, 1, 2]) put(store, number, number);
+      for (const number of [4, 1, 2, 3]) put(store, number, number);
       store.commit();
       put(store, 2, 22);
       store.commit();
