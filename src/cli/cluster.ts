@@ -12,6 +12,9 @@ import { UsageError } from './usage.ts';
 
 const MANY = 100;
 
+/** Pause before a change that was refused as busy is asked for again, milliseconds. */
+const BUSY_PAUSE_MS = 100;
+
 const COMMANDS: readonly Command[] = [
   {
     name: 'status',
@@ -102,7 +105,7 @@ function memberCommand(
       const id = memberNumber(word);
       if (id === null) throw new UsageError(`which member? quorlite cluster ${name} N`);
       const target = targetOf(invocation, urls);
-      const after = await withClient(target, (client) => change(client, id, options(target)));
+      const after = await changeCluster(target, (client) => change(client, id, options(target)));
       printStatus(after, invocation.output);
       return ExitCode.ok;
     },
@@ -127,7 +130,7 @@ async function add(invocation: Invocation): Promise<number> {
   const [id, url] = Object.entries(member as { [id: string]: string })[0]!;
   const voter = !invocation.flags.on('learner');
   const target = targetOf(invocation, urls);
-  const after = await withClient(target, (client) =>
+  const after = await changeCluster(target, (client) =>
     client.cluster.add({ id: Number(id), url, voter }, options(target)),
   );
   printStatus(after, invocation.output);
@@ -138,7 +141,7 @@ async function transfer(invocation: Invocation): Promise<number> {
   const to = memberNumber(invocation.words[0]);
   const urls = to === null ? invocation.words : invocation.words.slice(1);
   const target = targetOf(invocation, urls);
-  const after = await withClient(target, (client) =>
+  const after = await changeCluster(target, (client) =>
     client.cluster.transfer(to ?? undefined, options(target)),
   );
   printStatus(after, invocation.output);
@@ -148,6 +151,25 @@ async function transfer(invocation: Invocation): Promise<number> {
 async function recover(): Promise<number> {
   throw new QuorliteError('NOT_SUPPORTED', 'cluster recover is not part of this release', {
     hint: 'bring a majority of the voters back; a node whose disk is lost joins again as a new replica',
+  });
+}
+
+/** Makes a change; one that must wait for another, or for a member to catch up, is asked for again until the timeout. */
+function changeCluster(
+  target: Target,
+  change: (client: Client) => Promise<ClusterStatus>,
+): Promise<ClusterStatus> {
+  const deadline = performance.now() + target.timeoutMs;
+  return withClient(target, async (client) => {
+    for (;;) {
+      try {
+        return await change(client);
+      } catch (error) {
+        const busy = error instanceof QuorliteError && error.code === 'MEMBERSHIP_BUSY';
+        if (!busy || performance.now() + BUSY_PAUSE_MS > deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
+      }
+    }
   });
 }
 

@@ -8,12 +8,16 @@ import { UsageError } from './usage.ts';
 const HINTS: { readonly [code in ErrorCode]?: string } = {
   NO_QUORUM:
     'a majority of the voters must run and reach each other: quorlite cluster status shows who does',
-  UNAUTHENTICATED: 'give the API secret or a token: --token TEXT, or QUORLITE_TOKEN',
   FORBIDDEN: 'this token may not do that',
   OVERLOADED: 'the node refuses more work than it can queue: try again, with fewer calls at once',
   SQL_TIMEOUT: 'a write that is meant to run long needs slow: --slow in the shell',
   RESULT_TOO_LARGE: 'ask for fewer rows (LIMIT), or stream them',
   SHUTTING_DOWN: 'the node is stopping: try another one',
+};
+
+/** The same, where what the error says itself is meant for programs. */
+const OWN_HINTS: { readonly [code in ErrorCode]?: string } = {
+  UNAUTHENTICATED: 'give the API secret or a token: --token TEXT, or QUORLITE_TOKEN',
 };
 
 /** The exit code of an error: 2 wrong usage, 3 no quorum or leader, 4 outcome unknown, else 1. */
@@ -60,7 +64,7 @@ export function describe(error: unknown): { readonly [name: string]: unknown } {
       statement,
       offset,
       leader,
-      hint: error.hint ?? HINTS[code],
+      hint: hintOf(error),
     };
   }
   if (error instanceof UsageError) {
@@ -83,8 +87,12 @@ function explain(error: unknown, output: Output): string[] {
     lines.push(...indent('it is not known whether the write happened'));
   }
   if (error.outcome === 'applied') lines.push(...indent('the write did happen'));
-  lines.push(...indent(error.hint ?? HINTS[error.code]));
+  lines.push(...indent(hintOf(error)));
   return lines;
+}
+
+function hintOf({ code, hint }: QuorliteError): string | undefined {
+  return OWN_HINTS[code] ?? hint ?? HINTS[code];
 }
 
 function indent(text: string | undefined): string[] {

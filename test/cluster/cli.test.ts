@@ -156,10 +156,7 @@ describe('dev', () => {
       'SELECT never;',
     ].join('\n');
     const { code, stdout, stderr } = await run(['sql', urls[0]!], { input });
-    expect(stdout).toBe(
-      'text\ncy;\nn\n2\nlog\nusers\nCREATE TABLE log (text TEXT);\n' +
-        "CREATE TRIGGER logged AFTER INSERT ON users BEGIN\n  INSERT INTO log VALUES (new.name || ';');\nEND;\nstale\n",
-    );
+    expect(stdout).toBe('text\ncy;\nn\n2\nlog\nusers\nCREATE TABLE log (text TEXT);\nstale\n');
     expect(stderr).not.toMatch(/error/);
     expect(code).toBe(0);
     const wrong = await run(['sql', urls[0]!], { input: '.tabels\n' });
