@@ -34,6 +34,8 @@ export class Checkpointer {
   #lastAt: number;
   #logBytesThen: number;
   #lastDeltaBytes = 0;
+  /** Why the last one failed, in a sentence, or ''. */
+  problem = '';
 
   constructor(options: CheckpointerOptions) {
     this.#options = options;
@@ -104,11 +106,13 @@ export class Checkpointer {
     this.#lastAt = platform.clock.monotonicMs();
     this.#logBytesThen = log.bytes;
     if (error) {
+      // The log still holds everything: the node serves on, says so, and tries again.
       logger.error('checkpoint failed', { error: error.message });
-      this.#options.replica().fail(error);
+      this.problem = `the last checkpoint failed: ${error.message}`;
       done(new QuorliteError('STORAGE_FAILED', error.message, { cause: error }), null);
       return;
     }
+    this.problem = '';
     this.#options.replica().stateMachine.checkpointed(index);
     this.#compact();
     this.#options.taken();

@@ -63,7 +63,7 @@ export function liveness(node: Node): Health {
   return { ok: reasons.length === 0, reasons };
 }
 
-/** Whether the node can serve: it knows a leader, is part of the cluster and does not shut down. */
+/** Whether the node can serve: it knows a leader, is part of the cluster and does not shut down. Warnings stand beside. */
 export function readiness(node: Node): Health {
   const reasons: string[] = [];
   if (node.shuttingDown) reasons.push('shutting down');
@@ -72,5 +72,6 @@ export function readiness(node: Node): Health {
   else if (node.replica.raft.role === 'leader' && !node.replica.raft.ready) {
     reasons.push('the new leader has not committed its first entry yet');
   }
-  return { ok: reasons.length === 0, reasons };
+  const { problem } = node.checkpointer;
+  return { ok: reasons.length === 0, reasons: problem === '' ? reasons : [...reasons, problem] };
 }
