@@ -14,11 +14,13 @@ export interface CallOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** Options of writes. */
 export interface WriteOptions extends CallOptions {
   /** Meant to run long (an index on a big table): raises the step limit. */
   readonly slow?: boolean | undefined;
 }
 
+/** Options of reads. */
 export interface ReadOptions extends CallOptions {
   /** Default `linearizable`. */
   readonly consistency?: Consistency | undefined;
@@ -46,6 +48,7 @@ export interface Sql {
   readonly params: readonly SqlInput[];
 }
 
+/** What became of each statement of a batch; errors stand among the results only with `atomic: false`. */
 export interface BatchResult {
   readonly results: readonly (ExecuteResult | { readonly error: Error })[];
   readonly index: number;
@@ -60,6 +63,16 @@ export interface Transaction {
   execute(sql: string | Sql, params?: Params): void;
 }
 
+/**
+ * A cluster as an application sees it; the same inside a node (`node.client`) and outside (`connect`). Calls reject with
+ * `QuorliteError`, whose `outcome` says what is known of a write that failed.
+ *
+ * People who come from hiqlite find `query_map` and `query_as` as `query`, and `execute_returning` as `execute`.
+ *
+ * @example
+ * await db.execute('INSERT INTO users (name) VALUES (?)', ['ada']);
+ * const users = await db.query<User>('SELECT * FROM users');
+ */
 export interface Client {
   execute<T = Row>(
     sql: string | Sql,

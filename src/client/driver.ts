@@ -49,6 +49,7 @@ export type DriverAdmin =
   | { readonly op: 'promote'; readonly id: number }
   | { readonly op: 'transfer'; readonly to?: number | undefined };
 
+/** A way to a cluster. */
 export interface Driver {
   /** Runs a write exactly once; errors come as outcomes, also those that `operation` throws. */
   write(

@@ -26,6 +26,28 @@ function writeNumbers(client: Client, count: number): Promise<(QuorliteError | n
   );
 }
 
+/** Writes numbers for so long, eight at a time, so that what happens meanwhile meets writes at every stage. */
+async function writeFor(
+  nodes: ServedCluster,
+  client: Client,
+  ms: number,
+): Promise<(QuorliteError | null)[]> {
+  const end = nodes.world.nowMs + ms;
+  const ends: (QuorliteError | null)[] = [];
+  let next = 0;
+  async function writeOn(): Promise<void> {
+    while (nodes.world.nowMs < end) {
+      const n = next++;
+      ends[n] = await client.execute('INSERT INTO t VALUES (?)', [n]).then(
+        () => null,
+        (error: QuorliteError) => error,
+      );
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, writeOn));
+  return ends;
+}
+
 /** Every acknowledged number once, none that was refused, those in doubt at most once. */
 function expectExactlyOnce(nodes: ServedCluster, ends: readonly (QuorliteError | null)[]): void {
   const { id } = nodes.elect();
@@ -74,8 +96,8 @@ describe('failover', () => {
     const nodes = cluster('resets');
     const client = nodes.connect(ALL);
     const name = nodes.world.processes.at(-1)!.name;
-    const writes = writeNumbers(client, 500);
-    for (let ms = 2; ms < 400; ms += 7) {
+    const writes = writeFor(nodes, client, 2000);
+    for (let ms = 3; ms < 2000; ms += 41.3) {
       nodes.world.after(ms, () => {
         for (const id of ALL) nodes.world.network.reset(name, `n${id}`);
       });
@@ -88,22 +110,11 @@ describe('failover', () => {
   test('every node is killed and restarted in turn', async () => {
     const nodes = cluster('rolling');
     const client = nodes.connect(ALL);
-    const ends: (QuorliteError | null)[] = [];
-    let n = 0;
-    async function writeOn(): Promise<void> {
-      while (n < 400) {
-        const number = n++;
-        ends[number] = await client.execute('INSERT INTO t VALUES (?)', [number]).then(
-          () => null,
-          (error: QuorliteError) => error,
-        );
-      }
-    }
     ALL.forEach((id, i) => {
-      nodes.world.after(50 + i * 3000, () => nodes.member(id).process.kill());
-      nodes.world.after(1500 + i * 3000, () => nodes.member(id).process.restart());
+      nodes.world.after(50 + i * 1300, () => nodes.member(id).process.kill());
+      nodes.world.after(700 + i * 1300, () => nodes.member(id).process.restart());
     });
-    await drive(nodes.world, Promise.all(Array.from({ length: 8 }, writeOn)), 120_000);
+    const ends = await drive(nodes.world, writeFor(nodes, client, 4000), 120_000);
     expect(ends.filter((end) => end !== null)).toEqual([]);
     expectExactlyOnce(nodes, ends);
   });
