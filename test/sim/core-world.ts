@@ -189,7 +189,7 @@ export class CoreWorld {
     else if (choice < 80) this.#sync(replica);
     else if (choice < 88) replica.apply(1 + dice.below(4));
     else if (choice < 95) this.#propose(replica);
-    else this.#read(replica);
+    else this.#readSomewhere(replica);
   }
 
   #sync(replica: VirtualReplica): void {
@@ -204,6 +204,12 @@ export class CoreWorld {
     payload.fill(++this.#proposals & 255);
     target.propose(payload);
     if (this.#dice.percent(70)) target.drain();
+  }
+
+  /** Reads often ask whoever believes to lead: a deposed leader must not answer. */
+  #readSomewhere(replica: VirtualReplica): void {
+    const leaders = this.#up.filter((each) => each.raft.role === 'leader');
+    this.#read(leaders.length > 0 && this.#dice.percent(60) ? this.#dice.pick(leaders) : replica);
   }
 
   #read(replica: VirtualReplica): void {
@@ -259,7 +265,20 @@ export class CoreWorld {
 
   #partition(): void {
     this.#cut.clear();
-    if (this.#dice.percent(50)) return;
+    if (this.#dice.percent(40)) return;
+    const leader = this.#up.find((replica) => replica.raft.role === 'leader');
+    if (leader !== undefined && this.#dice.percent(40)) this.#isolate(leader.id);
+    else this.#cutSome();
+  }
+
+  #isolate(id: ReplicaId): void {
+    for (const other of this.replicas.keys()) {
+      this.#cut.add(`${id}>${other}`);
+      this.#cut.add(`${other}>${id}`);
+    }
+  }
+
+  #cutSome(): void {
     const percent = this.#dice.pick([10, 30, 60]);
     const twoWay = this.#dice.percent(60);
     for (const a of this.replicas.keys()) {
