@@ -4,19 +4,19 @@ import type { Peer } from '../transport/contract.ts';
 import { EntryKind, makeEntry } from '../wire/entry.ts';
 import { encodeMembershipEntry, type MemberInfo } from '../wire/membership.ts';
 import { Founding, type Promised } from './founding.ts';
-import { idText, type Node } from './node.ts';
+import { idText } from './id-text.ts';
+import type { NodeInside } from './inside.ts';
+import { JOIN_MS } from './timing.ts';
 
 /** A promise must be given within this time, or it is asked for again. */
 const PROMISE_MS = 2000;
-/** A join or promotion may take so long before it is asked for again. */
-export const JOIN_MS = 30_000;
 
 export class Joining {
-  readonly #node: Node;
+  readonly #node: NodeInside;
   readonly #founding: Founding;
   #asking = false;
 
-  constructor(node: Node) {
+  constructor(node: NodeInside) {
     this.#node = node;
     this.#founding = this.#createFounding();
   }

@@ -1,11 +1,11 @@
 /** The numbers of a node, by their Prometheus names. */
 import type { Metric } from './contract.ts';
-import type { Node } from './node.ts';
+import type { NodeInside } from './inside.ts';
 
 type Sample = readonly [name: string, type: Metric['type'], help: string, value: number];
 
 /** All metrics as of now. */
-export function nodeMetrics(node: Node): Metric[] {
+export function nodeMetrics(node: NodeInside): Metric[] {
   return [
     ...raftSamples(node),
     ...queueSamples(node),
@@ -16,7 +16,7 @@ export function nodeMetrics(node: Node): Metric[] {
     .concat(machineMetrics(node));
 }
 
-function raftSamples(node: Node): Sample[] {
+function raftSamples(node: NodeInside): Sample[] {
   const { raft, stateMachine, applyBacklog } = node.replica;
   const { voters, learners } = raft.membership;
   const lag = node.lagMs();
@@ -37,7 +37,7 @@ function raftSamples(node: Node): Sample[] {
   ];
 }
 
-function queueSamples(node: Node): Sample[] {
+function queueSamples(node: NodeInside): Sample[] {
   const { proposals, reads } = node.replica;
   return [
     ['writes_pending', 'gauge', 'Writes accepted and not answered', proposals.pending],
@@ -46,7 +46,7 @@ function queueSamples(node: Node): Sample[] {
   ];
 }
 
-function storageSamples(node: Node): Sample[] {
+function storageSamples(node: NodeInside): Sample[] {
   const { log, snapshots } = node.options.storage;
   return [
     ['log_bytes', 'gauge', 'Bytes of log kept', log.bytes],
@@ -63,7 +63,7 @@ function storageSamples(node: Node): Sample[] {
   ];
 }
 
-function linkSamples(node: Node): Sample[] {
+function linkSamples(node: NodeInside): Sample[] {
   const { stats } = node.options.transport;
   return [
     ['peers_connected', 'gauge', 'Connected peers', node.peers.all().length],
@@ -80,7 +80,7 @@ function linkSamples(node: Node): Sample[] {
   ];
 }
 
-function machineMetrics(node: Node): Metric[] {
+function machineMetrics(node: NodeInside): Metric[] {
   return Object.entries(node.replica.stateMachine.stats()).map(([name, value]) => ({
     name: `quorlite_${name}`,
     type: name.endsWith('_total') ? 'counter' : 'gauge',

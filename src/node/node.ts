@@ -1,15 +1,8 @@
-/**
- * A node: the host of a replica. It connects peers, keeps the clocks going, founds or joins a cluster, and looks after
- * checkpoints, snapshots and membership. More groups than one would each be a `Replica` here.
- */
-import type { Engine } from '../../wasm/engine.ts';
-import type { NodeLimits } from '../config/limits.ts';
-import { type Platform, randomId } from '../platform/contract.ts';
+import { randomId } from '../platform/contract.ts';
 import type { SoftState } from '../raft/contract.ts';
 import { needsOwnEntry } from '../state-machine/own-entry.ts';
 import type { Identity } from '../storage/contract.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import { type Hello, Lane, type Peer, type Transport } from '../transport/contract.ts';
+import { type Hello, Lane, type Peer } from '../transport/contract.ts';
 import { SEED_BYTES } from '../wire/command.ts';
 import type { LogIndex, ReplicaId } from '../wire/entry.ts';
 import { QuorliteError } from '../wire/error.ts';
@@ -18,14 +11,17 @@ import { Admin } from './admin.ts';
 import { Checkpointer } from './checkpointer.ts';
 import type { ClusterStatus } from './contract.ts';
 import { writesFrame } from './frames.ts';
+import { idText } from './id-text.ts';
+import type { NodeInside } from './inside.ts';
 import { Invitations } from './invitations.ts';
 import { Joining } from './joining.ts';
 import { LagMeter } from './lag.ts';
 import { MembershipManager } from './membership-manager.ts';
+import type { NodeOptions } from './node-options.ts';
 import { NodeSession } from './node-session.ts';
 import { PeerDirectory } from './peer-directory.ts';
 import { PeerTraffic } from './peer-traffic.ts';
-import { type NodeStorage, openMachine, type RecoverOptions, recover } from './recover.ts';
+import { openMachine, type RecoverOptions, recover } from './recover.ts';
 import { Replica } from './replica.ts';
 import { PeerRequests } from './requests.ts';
 import { SnapshotInstaller } from './snapshot-installer.ts';
@@ -38,29 +34,8 @@ const LOOK_MS = 500;
 /** Protocol versions that this release speaks. */
 export const PROTOCOL: readonly [number, number] = [1, 1];
 
-/** What a node is opened with. */
-export interface NodeOptions {
-  readonly node: number;
-  /** The URL under which others reach this node. */
-  readonly url: string;
-  /** Configured members: number → URL, this node included. */
-  readonly nodes: ReadonlyMap<number, string>;
-  readonly role: 'voter' | 'learner';
-  readonly expectExisting: boolean;
-  readonly foundWith: readonly number[] | null;
-  readonly heartbeatMs: number;
-  readonly electionMs: number;
-  readonly checkpoint: { readonly bytes: number; readonly ms: number };
-  readonly limits: NodeLimits;
-  readonly platform: Platform;
-  readonly logger: Logger;
-  readonly engine: Engine;
-  readonly storage: NodeStorage;
-  readonly transport: Transport;
-}
-
 /** The running node's insides; `NodeService` is built over it. */
-export class Node {
+export class Node implements NodeInside {
   readonly options: NodeOptions;
   readonly timing: Timing;
   readonly replica: Replica;
@@ -177,8 +152,8 @@ export class Node {
       openStateMachine: (checkpoint) => openMachine(this.#recoverOptions, checkpoint),
       send: sendSnapshot,
     });
-    this.#traffic = new PeerTraffic(this);
     this.joining = new Joining(this);
+    this.#traffic = new PeerTraffic(this, this.joining);
     const phase = new Uint8Array(1);
     platform.entropy.fill(phase);
     this.#ticker = new Ticker(platform, this.timing, phase[0]! / 256, (count) => this.#tick(count));
@@ -472,9 +447,4 @@ export class Node {
     this.snapshotSender.stop();
     this.options.transport.close();
   }
-}
-
-/** An id of a cluster or replica as people see it: 14 hexadecimal digits; '' for 0. */
-export function idText(id: number): string {
-  return id === 0 ? '' : id.toString(16).padStart(14, '0');
 }

@@ -15,18 +15,21 @@ import {
   readFrame,
   replyFrame,
 } from './frames.ts';
-import { JOIN_MS } from './joining.ts';
-import type { Node } from './node.ts';
+import type { NodeInside } from './inside.ts';
+import type { Joining } from './joining.ts';
+import { JOIN_MS } from './timing.ts';
 
 type Reply = (error: QuorliteError | null) => void;
 
 export class PeerTraffic {
-  readonly #node: Node;
+  readonly #node: NodeInside;
+  readonly #joining: Joining;
   /** Answers to forwarded writes, gathered per asker during a turn. */
   readonly #answers = new Map<ReplicaId, { id: number; outcome: CommandOutcome }[]>();
 
-  constructor(node: Node) {
+  constructor(node: NodeInside, joining: Joining) {
     this.#node = node;
+    this.#joining = joining;
   }
 
   /** Sends a consensus message, with what the receiver needs to know how stale it is. */
@@ -181,7 +184,7 @@ export class PeerTraffic {
     if (!node.pristine || node.replica.raft.lastIndex > 0) {
       return new QuorliteError('CLUSTER_MISMATCH', 'this node belongs to a cluster already');
     }
-    node.joining.promise({ cluster, founder });
+    this.#joining.promise({ cluster, founder });
     return null;
   }
 

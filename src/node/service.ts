@@ -15,8 +15,10 @@ import type {
   QueryStream,
   WriteRequest,
 } from './contract.ts';
+import { idText } from './id-text.ts';
 import { nodeMetrics } from './metrics.ts';
-import { idText, Node, type NodeOptions } from './node.ts';
+import { Node } from './node.ts';
+import type { NodeOptions } from './node-options.ts';
 import type { WriteHandle } from './node-session.ts';
 import { shutdownNode } from './shutdown.ts';
 import { clusterStatus, liveness, readiness } from './status.ts';

@@ -1,11 +1,11 @@
 /** The graceful end of a node: leadership handed over, what waits answered, the log flushed. Well under a second. */
-import type { Node } from './node.ts';
+import type { NodeInside } from './inside.ts';
 
 /** Between losing leadership and closing: the last answers leave. */
 const LINGER_MS = 20;
 
 /** Stops a node; `done` is called once, with what went wrong while the log was closed. */
-export function shutdownNode(node: Node, done: (error: Error | null) => void): void {
+export function shutdownNode(node: NodeInside, done: (error: Error | null) => void): void {
   const { platform, storage, logger } = node.options;
   node.shuttingDown = true;
   node.changed();

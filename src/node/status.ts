@@ -1,12 +1,13 @@
 /** What a node says of the cluster and of its own health. */
 import type { MemberInfo } from '../wire/membership.ts';
 import type { ClusterStatus, Health, MemberStatus } from './contract.ts';
-import { idText, type Node } from './node.ts';
+import { idText } from './id-text.ts';
+import type { NodeInside } from './inside.ts';
 
 type RoleName = ClusterStatus['role'];
 
 /** The cluster as this node sees it. */
-export function clusterStatus(node: Node): ClusterStatus {
+export function clusterStatus(node: NodeInside): ClusterStatus {
   const { raft, stateMachine } = node.replica;
   const { members } = raft.membership;
   const leader = members.find(({ replica }) => replica === raft.leader);
@@ -26,14 +27,14 @@ export function clusterStatus(node: Node): ClusterStatus {
   };
 }
 
-function ownRole(node: Node): RoleName {
+function ownRole(node: NodeInside): RoleName {
   const { raft } = node.replica;
   if (raft.role === 'leader') return 'leader';
   if (raft.membership.learners.includes(node.self)) return 'learner';
   return raft.role === 'follower' ? 'follower' : 'candidate';
 }
 
-function memberStatus(node: Node, { replica, node: id, url }: MemberInfo): MemberStatus {
+function memberStatus(node: NodeInside, { replica, node: id, url }: MemberInfo): MemberStatus {
   const { raft } = node.replica;
   const self = replica === node.self;
   const leading = raft.role === 'leader';
@@ -58,13 +59,13 @@ function otherRole(leads: boolean, voter: boolean): RoleName {
 }
 
 /** Whether the process should go on: only a node that has stopped should be restarted. */
-export function liveness(node: Node): Health {
+export function liveness(node: NodeInside): Health {
   const reasons = node.failure ? [`stopped: ${node.failure.message}`] : [];
   return { ok: reasons.length === 0, reasons };
 }
 
 /** Whether the node can serve: it knows a leader, is part of the cluster and does not shut down. Warnings stand beside. */
-export function readiness(node: Node): Health {
+export function readiness(node: NodeInside): Health {
   const reasons: string[] = [];
   if (node.shuttingDown) reasons.push('shutting down');
   const waiting = node.waiting();

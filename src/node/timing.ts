@@ -3,6 +3,10 @@
 /** Ticks per heartbeat: more would only cost wake-ups. */
 const TICKS_PER_HEARTBEAT = 3;
 
+/** A join or promotion may take so long before it is asked for again, milliseconds. */
+export const JOIN_MS = 30_000;
+
+/** The core's clock. */
 export interface Timing {
   readonly tickMs: number;
   readonly heartbeatTicks: number;
