@@ -69,6 +69,7 @@ export interface Budget {
   readonly memoryBytes: number;
 }
 
+/** A compiled engine; opens any number of independent instances over page stores. */
 export interface Engine {
   readonly id: EngineId;
   readonly capabilities: EngineCapabilities;
@@ -98,6 +99,7 @@ export interface Connection {
   close(): void;
 }
 
+/** The one connection that changes the pages. */
 export interface Writer extends Connection {
   /** `sqlite3_get_autocommit`: true when no transaction is open. */
   autocommit(): boolean;
@@ -141,6 +143,7 @@ export interface ReaderHost {
   close(): void;
 }
 
+/** A connection over one pinned version of the pages. */
 export interface Reader extends Connection {
   /** Engine time from now until a step is interrupted with `timeout`; `Infinity` for none. */
   setDeadline(ms: number): void;

@@ -18,6 +18,7 @@ export interface HashHalves {
   readonly hi: number;
 }
 
+/** The pages of one database, in versions. */
 export interface PageStore {
   readonly pageSize: number;
   /** The newest committed epoch; grows by one per commit that wrote a page. */

@@ -1,5 +1,5 @@
 /**
- * The limits of one node: every queue, body, socket and deadline by name, with its unit and default. They may differ
+ * The limits of one node that an operator may set: queues, bodies, sockets and deadlines by name, with unit and default. They may differ
  * from node to node, so none of them may influence a result: what can is a cluster setting (`SETTINGS`).
  */
 import { QuorliteError } from '../wire/error.ts';
@@ -27,41 +27,22 @@ export interface NodeLimits {
   readonly maxBatchBytes: number;
   readonly maxPendingReads: number;
   readonly maxConnections: number;
-  readonly maxStreamRequests: number;
-  readonly maxStreamBufferBytes: number;
   readonly maxOpenStreams: number;
   readonly readDeadlineMs: number;
   readonly readSliceMs: number;
   readonly maxReadRows: number;
   readonly maxReadBytes: number;
-  readonly pinIdleMs: number;
-  readonly pinMs: number;
-  readonly maxPinBytes: number;
   readonly requestTimeoutMs: number;
   readonly maxRequestTimeoutMs: number;
   readonly shutdownMs: number;
-  readonly handshakeMs: number;
-  readonly maxHandshakes: number;
   readonly headersMs: number;
-  readonly pingMs: number;
-  readonly dialMs: number;
-  readonly redialMinMs: number;
-  readonly redialMaxMs: number;
-  readonly maxFrameBytes: number;
-  readonly maxControlBytes: number;
-  readonly maxBulkBytes: number;
-  readonly maxSnapshotBytes: number;
   readonly snapshotChunkBytes: number;
   readonly maxAppendBytes: number;
   readonly maxInflightMessages: number;
   readonly maxInflightBytes: number;
   readonly maxUncommittedBytes: number;
   readonly maxApplyBytes: number;
-  readonly entryCacheBytes: number;
   readonly maxPageBytes: number;
-  readonly segmentBytes: number;
-  readonly slowSyncMs: number;
-  readonly stuckSyncMs: number;
 }
 
 /** Name of a node limit. */
@@ -77,30 +58,15 @@ export const NODE_LIMITS: { readonly [N in LimitName]: LimitSpec } = {
   maxBatchBytes: bytes(MIB, 'operations joined into one log entry (a larger one goes alone)'),
   maxPendingReads: limit('count', 10_000, 1, 1e7, 'reads waiting for a leader or an index'),
   maxConnections: limit('count', 10_000, 1, 1e6, 'open client sockets'),
-  maxStreamRequests: limit('count', 1024, 1, 1e6, 'requests in flight on one client WebSocket'),
-  maxStreamBufferBytes: bytes(4 * MIB, 'answers waiting for one slow client before it is paused'),
   maxOpenStreams: limit('count', 256, 1, 1e5, 'open row streams, exports and feeds'),
   readDeadlineMs: ms(10_000, 'engine time of one read'),
   readSliceMs: ms(20, 'engine time of one slice of a read before others have their turn', 1, 1000),
   maxReadRows: limit('rows', 100_000, 1, 1e9, 'rows of one answer (a stream has no such limit)'),
   maxReadBytes: bytes(32 * MIB, 'rows of one answer (a stream has no such limit)'),
-  pinIdleMs: ms(30_000, 'time that an idle reader may hold its snapshot'),
-  pinMs: ms(600_000, 'time that any reader may hold its snapshot'),
-  maxPinBytes: bytes(256 * MIB, 'old pages held by readers; the oldest ends with SNAPSHOT_TOO_OLD'),
   requestTimeoutMs: ms(10_000, 'wait of a request that names no timeout of its own'),
   maxRequestTimeoutMs: ms(600_000, 'longest timeout that a request may name'),
   shutdownMs: ms(10_000, 'draining at shutdown before connections are cut'),
-  handshakeMs: ms(5000, 'proving the secret or the token on a new connection', 100, 60_000),
-  maxHandshakes: limit('count', 256, 1, 1e5, 'connections that have not proved anything yet'),
   headersMs: ms(10_000, 'receiving the headers of a request', 100, 600_000),
-  pingMs: ms(10_000, 'silence on a client WebSocket before it is pinged'),
-  dialMs: ms(5000, 'connecting to a peer', 100, 60_000),
-  redialMinMs: ms(100, 'first pause before dialling a peer again', 1, 60_000),
-  redialMaxMs: ms(2000, 'longest pause before dialling a peer again', 1, 600_000),
-  maxFrameBytes: bytes(72 * MIB, 'one frame from a peer'),
-  maxControlBytes: bytes(MIB, 'control frames waiting for one peer'),
-  maxBulkBytes: bytes(32 * MIB, 'log entries waiting for one peer'),
-  maxSnapshotBytes: bytes(8 * MIB, 'snapshot chunks waiting for one peer'),
   snapshotChunkBytes: bytes(256 * KIB, 'one chunk of a snapshot or an export', 4 * KIB, 16 * MIB),
   maxAppendBytes: bytes(MIB, 'entries in one message to a follower'),
   maxInflightMessages: limit(
@@ -113,16 +79,12 @@ export const NODE_LIMITS: { readonly [N in LimitName]: LimitSpec } = {
   maxInflightBytes: bytes(16 * MIB, 'entries to a follower not yet acknowledged'),
   maxUncommittedBytes: bytes(128 * MIB, 'entries proposed and not yet committed'),
   maxApplyBytes: bytes(16 * MIB, 'committed entries applied before others have their turn'),
-  entryCacheBytes: bytes(32 * MIB, 'recent log entries kept in memory for followers'),
   maxPageBytes: bytes(
     1024 * MIB,
     'database pages in memory, old versions included',
     MIB,
     1792 * MIB,
   ),
-  segmentBytes: bytes(16 * MIB, 'one segment of the log file', MIB, 1024 * MIB),
-  slowSyncMs: ms(200, 'a sync this slow moves syncing off the main thread', 1, 60_000),
-  stuckSyncMs: ms(5000, 'a sync this slow makes a leader give leadership up', 100, 600_000),
 };
 
 /** The limits of a node that configures none. */

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { QuorliteError } from '../wire/error.ts';
 import { DEFAULT_LISTEN } from './address.ts';
@@ -165,4 +167,18 @@ test('even clusters and tight timings are warned about', () => {
   const two = { 1: THREE[1], 2: THREE[2] };
   expect(resolveConfig({ id: 1, nodes: two }).warnings.join()).toMatch(/two nodes/);
   expect(resolveConfig({ electionMs: 600 }).warnings.join()).toMatch(/two lost heartbeats/);
+});
+
+test('every limit is read by somebody: one that is not would be a lie', () => {
+  const folders = ['api', 'node', 'runtime', 'state-machine', 'transport', 'storage', 'cli'];
+  const text = folders
+    .map((folder) => join(import.meta.dirname, '..', folder))
+    .flatMap((folder) =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+        .map((name) => readFileSync(join(folder, name), 'utf8')),
+    )
+    .join('\n');
+  const unread = Object.keys(DEFAULT_LIMITS).filter((name) => !text.includes(name));
+  expect(unread).toEqual([]);
 });

@@ -40,6 +40,7 @@ export interface QueryRequest {
   readonly maxBytes?: number | undefined;
 }
 
+/** What a read gave. */
 export interface QueryResult {
   readonly columns: readonly Column[];
   readonly rows: readonly (readonly SqlValue[])[];

@@ -68,6 +68,7 @@ export interface StorageWrite {
   readonly mustSync: boolean;
 }
 
+/** What a replica is at the moment; a `preCandidate` asks whether it would win before it raises its term. */
 export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader';
 
 /** Who leads, as this replica sees it. */

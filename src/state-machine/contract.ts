@@ -56,6 +56,7 @@ export interface ReadCursor {
   close(): void;
 }
 
+/** The replicated state: applies entries, answers reads, cuts checkpoints. */
 export interface StateMachine {
   /** The last applied entry. */
   readonly applied: { readonly index: LogIndex; readonly term: Term };

@@ -86,6 +86,7 @@ export interface TransportStats {
   readonly framesDropped: number;
 }
 
+/** Connections to the peers of one node. */
 export interface Transport {
   start(handler: TransportHandler): void;
   /**

