@@ -59,5 +59,6 @@ async function sql(invocation: Invocation): Promise<number> {
 async function greet(shell: Shell, urls: readonly string[], output: Output): Promise<void> {
   const { leader, members } = await shell.client.cluster.status({ timeoutMs: shell.timeoutMs });
   const who = leader === null ? 'no leader yet' : `node ${leader} leads`;
-  output.line(`quorlite at ${urls.join(', ')}: ${members.length} members, ${who}. .help helps.`);
+  const size = members.length === 1 ? '1 member' : `${members.length} members`;
+  output.line(`quorlite at ${urls.join(', ')}: ${size}, ${who}. .help helps.`);
 }

@@ -125,9 +125,11 @@ class Dialogue {
     this.#pending = '';
     output.line();
     if (idle) output.line(output.paint('dim', 'Ctrl-D or .quit leaves'));
-    this.#readline.write(null, { ctrl: true, name: 'e' });
-    this.#readline.write(null, { ctrl: true, name: 'u' });
     this.#readline.setPrompt(PROMPT);
+    if (this.#readline.line !== '') {
+      this.#readline.write(null, { ctrl: true, name: 'e' });
+      this.#readline.write(null, { ctrl: true, name: 'u' });
+    }
     this.#readline.prompt();
   }
 }
