@@ -32,6 +32,9 @@ export interface NodeLimits {
   readonly readSliceMs: number;
   readonly maxReadRows: number;
   readonly maxReadBytes: number;
+  readonly pinIdleMs: number;
+  readonly pinMs: number;
+  readonly maxPinBytes: number;
   readonly requestTimeoutMs: number;
   readonly maxRequestTimeoutMs: number;
   readonly shutdownMs: number;
@@ -63,6 +66,9 @@ export const NODE_LIMITS: { readonly [N in LimitName]: LimitSpec } = {
   readSliceMs: ms(20, 'engine time of one slice of a read before others have their turn', 1, 1000),
   maxReadRows: limit('rows', 100_000, 1, 1e9, 'rows of one answer (a stream has no such limit)'),
   maxReadBytes: bytes(32 * MIB, 'rows of one answer (a stream has no such limit)'),
+  pinIdleMs: ms(30_000, 'time that an idle reader may hold its snapshot'),
+  pinMs: ms(600_000, 'time that any reader may hold its snapshot'),
+  maxPinBytes: bytes(256 * MIB, 'old pages held by readers; the oldest ends with SNAPSHOT_TOO_OLD'),
   requestTimeoutMs: ms(10_000, 'wait of a request that names no timeout of its own'),
   maxRequestTimeoutMs: ms(600_000, 'longest timeout that a request may name'),
   shutdownMs: ms(10_000, 'draining at shutdown before connections are cut'),

@@ -42,7 +42,7 @@ function queueSamples(node: NodeInside): Sample[] {
   return [
     ['writes_pending', 'gauge', 'Writes accepted and not answered', proposals.pending],
     ['reads_pending', 'gauge', 'Reads behind their gate', reads.pending],
-    ['streams_open', 'gauge', 'Open row streams', reads.openStreams],
+    ['streams_open', 'gauge', 'Open row streams', reads.streams.size],
   ];
 }
 
@@ -82,9 +82,13 @@ function linkSamples(node: NodeInside): Sample[] {
 
 function machineMetrics(node: NodeInside): Metric[] {
   return Object.entries(node.replica.stateMachine.stats()).map(([name, value]) => ({
-    name: `quorlite_${name}`,
+    name: `quorlite_${snakeCase(name)}`,
     type: name.endsWith('_total') ? 'counter' : 'gauge',
-    help: `State machine: ${name.replaceAll('_', ' ')}`,
+    help: `State machine: ${snakeCase(name).replaceAll('_', ' ')}`,
     value,
   }));
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

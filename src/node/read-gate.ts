@@ -2,6 +2,7 @@
  * The way of reads through a node: a gate per consistency level, then the state machine. All linearizable reads that
  * wait at the same moment share one quorum round (rules L1 to L4, L7).
  */
+import { PAGE_SIZE } from '../../wasm/page-store.ts';
 import type { NodeLimits } from '../config/limits.ts';
 import type { Raft, ReadGrant } from '../raft/contract.ts';
 import type { ReadCursor, ReadRequest, StateMachine } from '../state-machine/contract.ts';
@@ -10,6 +11,7 @@ import { asQuorliteError, QuorliteError } from '../wire/error.ts';
 import { type SqlValue, toSqlParams } from '../wire/value.ts';
 import type { ApplyWaiters } from './apply-waiters.ts';
 import type { Callback, QueryRequest, QueryResult, QueryStream } from './contract.ts';
+import { ReadStreams } from './read-streams.ts';
 
 /** Longest single engine call while it runs inline, as a part of the election timeout. */
 const INLINE_PART = 4;
@@ -43,10 +45,20 @@ export class ReadGate {
   readonly #waiting = new Set<Waiting>();
   #nextRound = 1;
   #closed: QuorliteError | null = null;
-  openStreams = 0;
+  readonly streams: ReadStreams;
 
   constructor(host: ReadGateHost) {
     this.#host = host;
+    this.streams = new ReadStreams({
+      limits: host.limits,
+      now: host.now,
+      soon: host.soon,
+      sliceMs: () => this.#sliceMs(),
+      heldBytes: () => {
+        const { pageBytes = 0, pages = 0 } = host.stateMachine().stats();
+        return pageBytes - pages * PAGE_SIZE;
+      },
+    });
   }
 
   get pending(): number {
@@ -169,6 +181,7 @@ export class ReadGate {
   }
 
   expire(leaderKnown: boolean): void {
+    this.streams.expire();
     const now = this.#host.now();
     for (const waiting of this.#waiting) {
       if (waiting.deadline > now) continue;
@@ -203,6 +216,7 @@ export class ReadGate {
       deadlineMs,
       maxRows: request.maxRows ?? limits.maxReadRows,
       maxBytes: request.maxBytes ?? limits.maxReadBytes,
+      maxStepMs: this.#host.electionMs / INLINE_PART,
     };
   }
 
@@ -246,53 +260,13 @@ export class ReadGate {
   }
 
   #open(request: QueryRequest, done: Callback<QueryStream>): void {
-    if (this.openStreams >= this.#host.limits.maxOpenStreams) {
-      done(new QuorliteError('OVERLOADED', 'too many open streams (limit maxOpenStreams)'), null);
-      return;
-    }
+    const { maxRows = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = request;
     try {
-      const read = this.#request(
-        {
-          ...request,
-          maxRows: request.maxRows ?? Number.POSITIVE_INFINITY,
-          maxBytes: request.maxBytes ?? Number.POSITIVE_INFINITY,
-        },
-        Number.POSITIVE_INFINITY,
-      );
-      done(null, this.#streamOf(this.#host.stateMachine().openRead(read)));
+      this.streams.admit();
+      const read = this.#request({ ...request, maxRows, maxBytes }, Number.POSITIVE_INFINITY);
+      done(null, this.streams.open(this.#host.stateMachine().openRead(read)));
     } catch (error) {
       done(asQuorliteError(error, 'not-applied'), null);
     }
-  }
-
-  #streamOf(cursor: ReadCursor): QueryStream {
-    this.openStreams++;
-    let open = true;
-    const close = (): void => {
-      if (!open) return;
-      open = false;
-      this.openStreams--;
-      cursor.close();
-    };
-    const next: QueryStream['next'] = (maxRows, callback) => {
-      const rows: SqlValue[][] = [];
-      const slice = (): void => {
-        if (!open) {
-          callback(new QuorliteError('ABORTED', 'the stream is closed'), [], true);
-          return;
-        }
-        try {
-          const done = cursor.next(rows, maxRows - rows.length, this.#sliceMs());
-          if (done) close();
-          if (done || rows.length >= maxRows) callback(null, rows, done);
-          else this.#host.soon(slice);
-        } catch (error) {
-          close();
-          callback(asQuorliteError(error, 'not-applied'), [], true);
-        }
-      };
-      slice();
-    };
-    return { columns: cursor.columns, index: cursor.index, next, close };
   }
 }

@@ -1,5 +1,6 @@
 /** Whole nodes in virtual time: founding, failover, forwarding, reads, wiped disks, membership, snapshots. */
 import { describe, expect, test } from 'vitest';
+import type { QueryStream } from '../../src/node/contract.ts';
 import { writeOperation } from '../../src/wire/operation.ts';
 import { VirtualCluster } from '../kit/virtual-cluster.ts';
 
@@ -347,4 +348,49 @@ test('the same seed gives the same run', () => {
     return cluster.world.traceHash();
   }
   expect(run()).toBe(run());
+});
+
+describe('streams', () => {
+  function openStream(cluster: VirtualCluster, id: number): QueryStream {
+    let stream: QueryStream | null = null;
+    const request = { sql: 'SELECT id FROM t', consistency: 'stale', timeoutMs: 1000 } as const;
+    cluster.opened(id).service.stream(request, (error, opened) => {
+      if (error) throw error;
+      stream = opened;
+    });
+    cluster.until(() => stream !== null, 1000, 'not opened');
+    return stream!;
+  }
+
+  function next(cluster: VirtualCluster, stream: QueryStream, rows: number): unknown {
+    let answer: unknown = null;
+    stream.next(rows, (error, values, done) => {
+      answer = error ?? { rows: values.length, done };
+    });
+    cluster.until(() => answer !== null, 1000, 'no rows');
+    return answer;
+  }
+
+  test('a stream keeps its snapshot, and ends when it was idle too long', () => {
+    const cluster = founded(60, { limits: { pinIdleMs: 5000 } });
+    for (let i = 0; i < 10; i++) cluster.execute(1, 'INSERT INTO t (id) VALUES (?)', [i]);
+    const stream = openStream(cluster, 1);
+    expect(next(cluster, stream, 4)).toEqual({ rows: 4, done: false });
+    cluster.execute(1, 'DELETE FROM t');
+    expect(next(cluster, stream, 4)).toEqual({ rows: 4, done: false });
+    cluster.world.run(6000);
+    expect(next(cluster, stream, 4)).toMatchObject({ code: 'SNAPSHOT_TOO_OLD' });
+  });
+
+  test('the oldest stream ends when readers hold too many old pages', () => {
+    const cluster = founded(61, { limits: { maxPinBytes: 64 * 1024 } });
+    for (let i = 0; i < 50; i++)
+      cluster.execute(1, 'INSERT INTO t VALUES (?, ?)', [i, 'x'.repeat(2000)]);
+    const oldest = openStream(cluster, 1);
+    expect(next(cluster, oldest, 1)).toEqual({ rows: 1, done: false });
+    cluster.execute(1, "UPDATE t SET v = v || 'y'");
+    cluster.world.run(200);
+    expect(next(cluster, oldest, 1)).toMatchObject({ code: 'SNAPSHOT_TOO_OLD' });
+    expect(next(cluster, openStream(cluster, 1), 100)).toEqual({ rows: 50, done: true });
+  });
 });
