@@ -4,7 +4,7 @@
  */
 import { ByteReader } from '../wire/bytes.ts';
 import { type BatchHeader, KEY_HASH_BYTES, readBatchHeader } from '../wire/command.ts';
-import type { LogIndex } from '../wire/entry.ts';
+import { ENTRY_HEADER_BYTES, type Entry, type LogIndex } from '../wire/entry.ts';
 import { QuorliteError } from '../wire/error.ts';
 import { decodeOperation, Op } from '../wire/operation.ts';
 import type { CommandOutcome, OperationResult } from '../wire/result.ts';
@@ -16,6 +16,10 @@ import type { Settings } from './settings-module.ts';
 const FLAG_KEY = 1;
 /** Fewest bytes of a command: three varints, flags, length. */
 const COMMAND_BYTES = 8;
+
+const NO_INPUT = new ByteReader(new Uint8Array(0));
+/** Stands in a slot that is not in use. */
+const NO_OUTCOME: CommandOutcome = { ok: true, index: 0, result: { type: 'done' } };
 
 /** What becomes of a command after admission. */
 export const Verdict = {
@@ -34,9 +38,11 @@ export const Verdict = {
 /** See the file's comment. */
 export class Admission {
   header: BatchHeader = { wall: 0, elapsed: 0, seed: new Uint8Array(0), count: 0 };
-  /** The payload. */
-  input: ByteReader = new ByteReader(new Uint8Array(0));
+  /** The entry's record, from its payload on. */
+  input: ByteReader = NO_INPUT;
   count = 0;
+  /** Commands for the database. */
+  runs = 0;
   readonly verdicts: number[] = [];
   readonly starts: number[] = [];
   readonly ends: number[] = [];
@@ -54,16 +60,17 @@ export class Admission {
   }
 
   /** Reads the header of an entry; false when there is none, and nothing in it can be applied. */
-  open(payload: Uint8Array, index: LogIndex): boolean {
-    this.input = new ByteReader(payload);
+  open({ bytes, index }: Entry): boolean {
+    this.input = new ByteReader(bytes, ENTRY_HEADER_BYTES);
     this.#index = index;
     this.count = 0;
+    this.runs = 0;
     try {
       this.header = readBatchHeader(this.input);
     } catch {
       return false;
     }
-    return this.header.count * COMMAND_BYTES <= payload.length;
+    return this.header.count * COMMAND_BYTES <= bytes.length;
   }
 
   /** Admits all commands; `elapsed` is the replicated time they are admitted at. */
@@ -165,6 +172,7 @@ export class Admission {
     const op = bytes[start]!;
     if (op <= Op.migrate) {
       this.verdicts[ordinal] = Verdict.run;
+      this.runs++;
       return;
     }
     this.verdicts[ordinal] = Verdict.answered;
@@ -214,11 +222,13 @@ export class Admission {
 
   /** Lets go of what the entry left in the columns. */
   clear(): void {
+    for (let ordinal = 0; ordinal < this.count; ordinal++) {
+      this.outcomes[ordinal] = NO_OUTCOME;
+      this.#sessions[ordinal] = null;
+      this.#keys[ordinal] = null;
+    }
     this.count = 0;
-    this.outcomes.length = 0;
-    this.#sessions.length = 0;
-    this.#keys.length = 0;
-    this.input = new ByteReader(new Uint8Array(0));
+    this.input = NO_INPUT;
   }
 }
 

@@ -36,7 +36,7 @@ describe('checkpoints', () => {
   it('build on the one before, once it is known to be durable', () => {
     const machine = openTestMachine();
     run(machine, 'CREATE TABLE t (x)');
-    run(machine, 'INSERT INTO t VALUES (zeroblob(400000))');
+    run(machine, 'INSERT INTO t VALUES (hex(zeroblob(200000)))');
     const kept = new MemoryCheckpoint().add(machine.cut(0, EMPTY_MEMBERSHIP));
     machine.checkpointed(2);
     const before = machine.dirtyBytes();
@@ -51,7 +51,9 @@ describe('checkpoints', () => {
     const restored = openTestMachine({ checkpoint: kept.content() });
     expect(restored.databaseHash()).toBe(machine.databaseHash());
     // A restored machine builds on the checkpoint that it came from.
-    expect(restored.cut(3, EMPTY_MEMBERSHIP)).toMatchObject({ since: 3, pages: new Int32Array(0) });
+    const empty = restored.cut(3, EMPTY_MEMBERSHIP);
+    expect([empty.since, empty.pages.length]).toEqual([3, 0]);
+    empty.release();
     expect(restored.cut(2, EMPTY_MEMBERSHIP).since).toBe(0);
     machine.close();
     restored.close();

@@ -196,6 +196,24 @@ describe('txn', () => {
     expect(guarded('t')).toMatchObject(failure('CONFLICT'));
   });
 
+  it('a guard sees changes of a schema made in the same entry, and those of scripts', () => {
+    const index = machine.applied.index;
+    const guard = { index, tables: ['t'] };
+    const guarded: Operation = { op: 'txn', statements: [{ sql: 'SELECT 1' }], guard };
+    const batch: Operation = {
+      op: 'batch',
+      atomic: true,
+      sql: 'CREATE TABLE w (x); DELETE FROM w',
+    };
+    expect(applyNext(machine, guarded, batch, guarded)).toMatchObject([
+      { ok: true },
+      { ok: true },
+      failure('CONFLICT'),
+    ]);
+    expect(machine.tableChangedAt('w')).toBe(index + 1);
+    expect(apply(guarded)).toMatchObject(failure('CONFLICT'));
+  });
+
   it('tells which tables a read touches', () => {
     run(machine, 'CREATE VIEW v AS SELECT t.id FROM t');
     expect(machine.tablesRead('SELECT * FROM V').sort()).toEqual(expect.arrayContaining(['t']));

@@ -125,11 +125,6 @@ export function endOfStatement(sql: string, from: number): number {
 
 const BEFORE_TRIGGER: ReadonlySet<string> = new Set(['EXPLAIN', 'CREATE', 'TEMP', 'TEMPORARY']);
 
-/** `text` with A–Z made lower case: how SQLite compares names. */
-export function lowerAscii(text: string): string {
-  return text.replace(/[A-Z]+/g, (upper) => upper.toLowerCase());
-}
-
 /** Whether a plain `?` stands in the text, outside strings and comments. */
 export function hasPlainParameter(sql: string): boolean {
   for (let at = skipBlank(sql, 0); at < sql.length; at = skipBlank(sql, at)) {

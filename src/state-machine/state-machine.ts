@@ -8,7 +8,7 @@ import { createMemoryPageStore, restoreMemoryPageStore } from '../../wasm/page-s
 import type { PageStore } from '../../wasm/page-store.ts';
 import type { CheckpointCut } from '../storage/contract.ts';
 import { assert } from '../wire/assert.ts';
-import { type Entry, EntryKind, entryPayload, type LogIndex, type Term } from '../wire/entry.ts';
+import { type Entry, EntryKind, type LogIndex, type Term } from '../wire/entry.ts';
 import { QuorliteError } from '../wire/error.ts';
 import type { Membership } from '../wire/membership.ts';
 import { Admission, Verdict } from './admission.ts';
@@ -140,7 +140,7 @@ class Replica implements StateMachine {
 
   #applyCommands(entry: Entry): void {
     const admission = this.#admission;
-    if (!admission.open(entryPayload(entry), entry.index)) return;
+    if (!admission.open(entry)) return;
     const { wall, elapsed } = admission.header;
     this.#wall = wall;
     this.#elapsed = Math.max(this.#elapsed, elapsed);

@@ -9,7 +9,7 @@ import { rowBytes } from '../kept.ts';
 import { type ClusterSettings, DEFAULT_SETTINGS } from '../settings.ts';
 import { RETAINED_BYTES } from './params.ts';
 import type { TableMarks } from './tables.ts';
-import { columnsOf, isSchemaChange, type SqlText, SqlTexts } from './texts.ts';
+import { columnsOf, isSchemaChange, type SqlText, SqlTexts, writtenBy } from './texts.ts';
 
 /** See the file's comment. */
 export class CommandContext {
@@ -58,7 +58,8 @@ export class CommandContext {
    * statement of a script has none. `boundBytes`: size of its parameters.
    */
   run(statement: Statement, text: SqlText | null, boundBytes: number): StatementResult {
-    const { writer } = this;
+    const { writer, schema } = this;
+    const written = text === null ? writtenBy(statement) : text.written(statement, schema);
     const before = writer.totalChanges();
     let rows: SqlValue[][] | undefined;
     try {
@@ -70,7 +71,7 @@ export class CommandContext {
     const rowsAffected = writer.totalChanges() === before ? 0 : writer.changes();
     const lastInsertRowid = writer.lastInsertRowid();
     const columns = this.#columns(statement, text);
-    this.#mark(statement, text);
+    if (written.length > 0) this.#wrote(written);
     if (columns === undefined) return { rowsAffected, lastInsertRowid };
     return { rowsAffected, lastInsertRowid, columns, rows: rows ?? [] };
   }
@@ -89,11 +90,11 @@ export class CommandContext {
     rows.push(row);
   }
 
-  #mark(statement: Statement, text: SqlText | null): void {
-    if (statement.readonly) return;
-    const written = text?.written(statement, this.schema) ?? statement.tables().written;
+  #wrote(written: readonly string[]): void {
     this.tables.changed(written, this.index);
-    if (isSchemaChange(written)) this.schema++;
+    if (!isSchemaChange(written)) return;
+    this.tables.schemaChanged(this.index);
+    this.schema++;
   }
 
   #columns(statement: Statement, text: SqlText | null): readonly Column[] | undefined {

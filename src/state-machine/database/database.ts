@@ -66,7 +66,7 @@ export class Database {
    * statistics changed. Throws `CannotApply` when this node cannot go on.
    */
   apply(admission: Admission, index: number): boolean {
-    const { verdicts, header } = admission;
+    const { header } = admission;
     this.#admission = admission;
     this.#schemaChanged = false;
     this.#careful = false;
@@ -77,7 +77,7 @@ export class Database {
     this.#transaction.host.wall = header.wall;
     this.#transaction.host.entropy.seed(header.seed);
     this.#transaction.start();
-    if (verdicts.indexOf(Verdict.run) >= 0 && admission.count > 0) this.#applyCommands(admission);
+    if (admission.runs > 0) this.#applyCommands(admission);
     if (this.#schemaChanged) this.#reload(index);
     this.#admission = null;
     return this.#schemaChanged;

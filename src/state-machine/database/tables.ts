@@ -4,7 +4,6 @@ import { ByteReader, ByteWriter } from '../../wire/bytes.ts';
 import type { LogIndex } from '../../wire/entry.ts';
 import { QuorliteError } from '../../wire/error.ts';
 import type { FrozenModule, ModuleMark, SectionPair, StateModule } from '../module.ts';
-import { lowerAscii } from '../sql-text.ts';
 
 /** Version of the encoding. */
 const TABLE_VERSION = 1;
@@ -31,7 +30,7 @@ export class TableMarks implements StateModule {
 
   /** Index of the last entry that may have changed `table`; 0 when none has. */
   changedAt(table: string): LogIndex {
-    const own = this.#map.get(lowerAscii(table)) ?? 0;
+    const own = this.#map.get(table.toLowerCase()) ?? 0;
     return Math.max(own, this.#map.get(SCHEMA) ?? 0);
   }
 

@@ -22,7 +22,8 @@ export class SqlText {
   #shape: ParamShape | null = null;
   #columns: readonly Column[] | undefined;
   #written: readonly string[] = NONE;
-  #schema = -1;
+  #columnsAt = -1;
+  #writtenAt = -1;
 
   constructor(sql: string, bytes: Uint8Array) {
     this.sql = sql;
@@ -35,23 +36,31 @@ export class SqlText {
     return (this.#shape ??= shapeOf(statement, this.sql));
   }
 
-  /** Columns of its rows. `schema` counts changes of the schema: what is kept holds for one number. */
+  /**
+   * Columns of its rows, asked after its first step. `schema` counts changes of the schema: what is kept holds for one
+   * number.
+   */
   columns(statement: Statement, schema: number): readonly Column[] | undefined {
-    if (this.#schema !== schema) this.#learn(statement, schema);
+    if (this.#columnsAt !== schema) {
+      this.#columnsAt = schema;
+      this.#columns = columnsOf(statement);
+    }
     return this.#columns;
   }
 
-  /** Tables that it writes to, triggers and foreign key actions included. */
+  /** Tables that it writes to, triggers and foreign key actions included; asked before it runs. */
   written(statement: Statement, schema: number): readonly string[] {
-    if (this.#schema !== schema) this.#learn(statement, schema);
+    if (this.#writtenAt !== schema) {
+      this.#writtenAt = schema;
+      this.#written = writtenBy(statement);
+    }
     return this.#written;
   }
+}
 
-  #learn(statement: Statement, schema: number): void {
-    this.#schema = schema;
-    this.#columns = columnsOf(statement);
-    this.#written = statement.readonly ? NONE : statement.tables().written;
-  }
+/** Tables that a statement writes to. Asked before it runs: afterwards it may compile no more. */
+export function writtenBy(statement: Statement): readonly string[] {
+  return statement.readonly ? NONE : statement.tables().written;
 }
 
 /** Whether a statement that writes to these tables changes the schema. */
