@@ -201,12 +201,20 @@ class Chaos {
     this.#heal();
     const { cluster } = this;
     cluster.elect(60_000);
-    const voters = (): number =>
-      cluster
+    // Each node's present replica votes, not the one of a disk that was wiped before.
+    const whole = (): boolean => {
+      const voters = cluster
         .leader()
         ?.service.status()
-        .members.filter((one) => one.voter).length ?? 0;
-    cluster.until(() => cluster.alive.length === 3 && voters() === 3, 60_000, 'not whole');
+        .members.filter((one) => one.voter)
+        .map((one) => one.replica);
+      return (
+        cluster.alive.length === 3 &&
+        voters?.length === 3 &&
+        cluster.alive.every(({ service }) => voters.includes(service.status().replica))
+      );
+    };
+    cluster.until(whole, 60_000, 'not whole');
     const { process } = cluster.member(id);
     this.#die(() => process.kill());
     process.wipe();
