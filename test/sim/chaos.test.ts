@@ -201,16 +201,13 @@ class Chaos {
     this.#heal();
     const { cluster } = this;
     cluster.elect(60_000);
-    // Each node's present replica votes, not the one of a disk that was wiped before.
+    // Each node's present replica votes, and no change is under way that still counts a disk that was wiped before.
     const whole = (): boolean => {
-      const voters = cluster
-        .leader()
-        ?.service.status()
-        .members.filter((one) => one.voter)
-        .map((one) => one.replica);
+      const members = cluster.leader()?.service.status().members ?? [];
+      const voters = members.filter((one) => one.voter).map((one) => one.replica);
       return (
         cluster.alive.length === 3 &&
-        voters?.length === 3 &&
+        members.length === 3 &&
         cluster.alive.every(({ service }) => voters.includes(service.status().replica))
       );
     };
