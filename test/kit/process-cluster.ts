@@ -4,8 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ClusterStatus } from '../../src/node/contract.ts';
+import { ensureBuilt } from '../support/build.ts';
 
 const MAIN = join(import.meta.dirname, '../../dist/src/cli/main.js');
+/** How often a condition on another process is looked at again. */
+const POLL_MS = 20;
+/** Output kept of one process. */
+const OUTPUT_CHARS = 200_000;
 
 /** Ports that were free a moment ago. */
 export async function freePorts(count: number): Promise<number[]> {
@@ -23,6 +29,33 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
+/** Waits until `look` gives something; the test's own timeout ends a wait in vain. */
+export async function eventually<T>(look: () => T | Promise<T>): Promise<NonNullable<T>> {
+  for (;;) {
+    const found = await look();
+    if (found !== null && found !== undefined && found !== false) return found;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** Processes that still run; none outlives this one, however it ends. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** How one start differs from the others. */
+export interface StartOptions {
+  /** Flags behind the node's own. */
+  readonly args?: readonly string[] | undefined;
+  readonly env?: { readonly [name: string]: string } | undefined;
+  /** Runs the node through another program, such as `nsenter -t PID -m`. */
+  readonly through?: readonly string[] | undefined;
+}
+
+/** How a process ended: its exit code, or the signal that ended it. */
+export type Ending = number | NodeJS.Signals;
+
 /** One node's process. */
 export class NodeProcess {
   readonly id: number;
@@ -30,7 +63,9 @@ export class NodeProcess {
   readonly dataDir: string;
   readonly #args: readonly string[];
   #child: ChildProcess | null = null;
-  /** Everything it wrote, for failing tests. */
+  #ended: Promise<Ending> = Promise.resolve(0);
+  readonly #listeners = new Set<() => void>();
+  /** What it wrote since it was last started, its standard error included. */
   output = '';
 
   constructor(id: number, url: string, dataDir: string, args: readonly string[]) {
@@ -44,48 +79,87 @@ export class NodeProcess {
     return this.#child !== null;
   }
 
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  /** Resolves when the process that was started last has ended and its output is complete. */
+  get ended(): Promise<Ending> {
+    return this.#ended;
+  }
+
   /** Starts it; resolves when it says that it is ready. */
-  start(extra: readonly string[] = []): Promise<void> {
-    const child = spawn(process.execPath, [MAIN, 'serve', ...this.#args, ...extra], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NO_COLOR: '1' },
+  start(options: StartOptions = {}): Promise<void> {
+    this.launch(options);
+    return this.says(/^ready /m).then(() => {});
+  }
+
+  /** Starts it and waits for nothing. */
+  launch({ args = [], env = {}, through = [] }: StartOptions = {}): void {
+    if (this.#child) throw new Error(`node ${this.id} runs already`);
+    this.output = '';
+    const own = [process.execPath, MAIN, 'serve', '--exit-with-parent', ...this.#args, ...args];
+    const [program, ...rest] = [...through, ...own];
+    const child = spawn(program!, rest, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: '1', ...env },
     });
+    running.add(child);
     this.#child = child;
-    child.stderr?.on('data', (bytes) => this.#note(bytes));
-    return new Promise((resolve, reject) => {
-      child.stdout?.on('data', (bytes) => {
-        this.#note(bytes);
-        if (/^ready /m.test(String(bytes))) resolve();
-      });
-      child.once('exit', (code, signal) => {
+    child.stdin!.on('error', () => {});
+    for (const stream of [child.stdout!, child.stderr!]) {
+      stream.setEncoding('utf8').on('data', (text: string) => this.#note(text));
+    }
+    this.#ended = new Promise((resolve) => {
+      child.once('close', (code, signal) => {
+        running.delete(child);
         if (this.#child === child) this.#child = null;
-        reject(
-          new Error(
-            `node ${this.id} ended (${code ?? signal}) before it was ready:\n${this.output}`,
-          ),
-        );
+        for (const listener of [...this.#listeners]) listener();
+        resolve(code ?? signal ?? 0);
       });
     });
   }
 
-  #note(bytes: Uint8Array): void {
-    this.output = (this.output + String(bytes)).slice(-20_000);
+  #note(text: string): void {
+    this.output = (this.output + text).slice(-OUTPUT_CHARS);
+    for (const listener of [...this.#listeners]) listener();
   }
 
-  /** Sends a signal and waits for the end; returns the exit code. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    const child = this.#child;
-    if (!child) return null;
-    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-    child.kill(signal);
-    const code = await ended;
-    if (this.#child === child) this.#child = null;
-    return code;
+  /** Resolves when it has written something that matches since its start; rejects when it ends before. */
+  says(pattern: RegExp): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const match = pattern.exec(this.output);
+        if (match === null && this.#child !== null) return;
+        this.#listeners.delete(look);
+        if (match !== null) resolve(match);
+        else reject(new Error(`node ${this.id} ended before it said ${pattern}:\n${this.output}`));
+      };
+      this.#listeners.add(look);
+      look();
+    });
+  }
+
+  /** Sends a signal and waits for the end; returns the exit code, or the signal when that was what ended it. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ending | null> {
+    if (!this.#child) return null;
+    this.#child.kill(signal);
+    return this.#ended;
   }
 
   /** Sends a signal and does not wait (SIGSTOP, SIGCONT). */
   signal(signal: NodeJS.Signals): void {
     this.#child?.kill(signal);
+  }
+
+  /** What it says of the cluster, null while it does not answer. */
+  async status(): Promise<ClusterStatus | null> {
+    try {
+      const response = await fetch(`${this.url}/v1/cluster`);
+      return response.ok ? ((await response.json()) as ClusterStatus) : null;
+    } catch {
+      return null;
+    }
   }
 
   wipe(): void {
@@ -97,20 +171,23 @@ export class NodeProcess {
 export class ProcessCluster {
   readonly nodes: readonly NodeProcess[];
   readonly directory: string;
+  /** Others that were started beside it and end with it. */
+  readonly #guests: NodeProcess[] = [];
 
   private constructor(nodes: readonly NodeProcess[], directory: string) {
     this.nodes = nodes;
     this.directory = directory;
   }
 
+  /** Makes a cluster of `size` nodes; `args` are flags that all of them get. Nothing is started yet. */
   static async create(size: number, args: readonly string[] = []): Promise<ProcessCluster> {
+    ensureBuilt();
     const directory = mkdtempSync(join(tmpdir(), 'quorlite-cluster-'));
     const ports = await freePorts(size);
     const urls = ports.map((port) => `http://127.0.0.1:${port}`);
-    const list = urls.map((url, i) => `${i + 1}=${url}`).join(',');
     const nodes = urls.map((url, i) => {
       const dataDir = join(directory, `node-${i + 1}`);
-      const own = ['--id', String(i + 1), '--nodes', list, '--data-dir', dataDir];
+      const own = ['--id', String(i + 1), '--nodes', nodesFlag(urls), '--data-dir', dataDir];
       return new NodeProcess(i + 1, url, dataDir, [...own, ...args]);
     });
     return new ProcessCluster(nodes, directory);
@@ -120,21 +197,41 @@ export class ProcessCluster {
     return this.nodes.map((node) => node.url);
   }
 
-  async start(): Promise<void> {
-    await Promise.all(this.nodes.filter((node) => !node.running).map((node) => node.start()));
+  /** The value of `--nodes` that all nodes have. */
+  get nodesFlag(): string {
+    return nodesFlag(this.urls);
   }
 
-  /** The node that leads, as a node that answers sees it. */
-  async leader(): Promise<NodeProcess> {
-    for (;;) {
-      for (const node of this.nodes) {
+  /** A node with flags of its own that is disposed of with this cluster. */
+  guest(id: number, url: string, dataDir: string, args: readonly string[]): NodeProcess {
+    const node = new NodeProcess(id, url, dataDir, args);
+    this.#guests.push(node);
+    return node;
+  }
+
+  async start(options: StartOptions = {}): Promise<void> {
+    const stopped = this.nodes.filter((node) => !node.running);
+    await Promise.all(stopped.map((node) => node.start(options)));
+  }
+
+  /** The node that leads, as a node that answers sees it; `but` neither leads nor is asked. */
+  async leader(but: NodeProcess | null = null): Promise<NodeProcess> {
+    const others = this.nodes.filter((node) => node !== but);
+    return eventually(async () => {
+      for (const node of others) {
         if (!node.running) continue;
-        const leader = await leaderSeenBy(node.url);
-        const found = this.nodes.find((one) => one.id === leader && one.running);
+        const status = await node.status();
+        const found = others.find((one) => one.id === status?.leader && one.running);
         if (found) return found;
       }
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+      return null;
+    });
+  }
+
+  /** The nodes that do not lead. */
+  async followers(): Promise<NodeProcess[]> {
+    const leader = await this.leader();
+    return this.nodes.filter((node) => node !== leader);
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
@@ -142,16 +239,12 @@ export class ProcessCluster {
   }
 
   async dispose(): Promise<void> {
-    await this.stop('SIGKILL');
+    const all = [...this.nodes, ...this.#guests];
+    await Promise.all(all.map((node) => node.stop('SIGKILL')));
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
 
-async function leaderSeenBy(url: string): Promise<number | null> {
-  try {
-    const response = await fetch(`${url}/v1/cluster`);
-    return ((await response.json()) as { leader: number | null }).leader;
-  } catch {
-    return null;
-  }
+function nodesFlag(urls: readonly string[]): string {
+  return urls.map((url, i) => `${i + 1}=${url}`).join(',');
 }
