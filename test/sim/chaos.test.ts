@@ -201,14 +201,15 @@ class Chaos {
     this.#heal();
     const { cluster } = this;
     cluster.elect(60_000);
-    // Each node's present replica votes, and no change is under way that still counts a disk that was wiped before.
+    // Each node's present replica votes, and nobody thinks that a change is under way that counts a disk wiped before.
     const whole = (): boolean => {
       const members = cluster.leader()?.service.status().members ?? [];
       const voters = members.filter((one) => one.voter).map((one) => one.replica);
       return (
         cluster.alive.length === 3 &&
-        members.length === 3 &&
-        cluster.alive.every(({ service }) => voters.includes(service.status().replica))
+        cluster.alive
+          .map(({ service }) => service.status())
+          .every((one) => one.members.length === 3 && voters.includes(one.replica))
       );
     };
     cluster.until(whole, 60_000, 'not whole');
