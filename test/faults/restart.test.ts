@@ -1,0 +1,82 @@
+/** Graceful ends: SIGTERM hands leadership over and exits with 0; a rolling restart refuses no write. */
+import { afterEach, expect, test } from 'vitest';
+import type { Client } from '../../src/client/contract.ts';
+import { connect } from '../../src/runtime/node/connect.ts';
+import { eventually, ProcessCluster } from '../kit/process-cluster.ts';
+
+let cluster: ProcessCluster | null = null;
+const clients: Client[] = [];
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.close()));
+  await cluster?.dispose();
+  cluster = null;
+});
+
+async function startCluster(): Promise<ProcessCluster> {
+  cluster = await ProcessCluster.create(3);
+  await cluster.start();
+  return cluster;
+}
+
+/** Clients that write one row after the other; `acknowledged` grows, and `stop` ends them or throws what they met. */
+function startWriters(urls: readonly string[], count: number) {
+  let stopped = false;
+  const acknowledged = new Set<string>();
+  async function write(client: Client, name: number): Promise<void> {
+    for (let n = 0; !stopped; n++) {
+      await client.execute('INSERT INTO t VALUES (?)', [`${name}/${n}`], { timeoutMs: 30_000 });
+      acknowledged.add(`${name}/${n}`);
+    }
+  }
+  const all = Array.from({ length: count }, (_, name) => {
+    const client = connect(urls);
+    clients.push(client);
+    return write(client, name);
+  });
+  const done = Promise.all(all);
+  done.catch(() => {});
+  return {
+    acknowledged,
+    async stop(): Promise<void> {
+      stopped = true;
+      await done;
+    },
+  };
+}
+
+test('a leader that is asked to stop hands leadership over', async () => {
+  const { nodes } = await startCluster();
+  const leader = await cluster!.leader();
+  const others = nodes.filter((node) => node !== leader);
+  const { term } = (await leader.status())!;
+  expect(await leader.stop('SIGTERM')).toBe(0);
+  expect(leader.output).toMatch(/handing leadership over/);
+  const seen = await eventually(async () => {
+    const status = await others[0]!.status();
+    return status?.leader !== null && status?.leader !== leader.id ? status : null;
+  });
+  // One term further: the successor was told to stand (TimeoutNow), nobody waited for a timeout.
+  expect(seen.term).toBe(term + 1);
+}, 60_000);
+
+test('a rolling restart refuses no write and loses none', async () => {
+  const { nodes, urls } = await startCluster();
+  const reader = connect(urls);
+  clients.push(reader);
+  await reader.execute('CREATE TABLE t (name TEXT)');
+  const writers = startWriters(urls, 3);
+  async function untilMoreAcknowledged(): Promise<void> {
+    const before = writers.acknowledged.size;
+    await eventually(() => writers.acknowledged.size >= before + 20);
+  }
+  for (const node of nodes) {
+    await untilMoreAcknowledged();
+    expect(await node.stop('SIGTERM'), node.output).toBe(0);
+    await untilMoreAcknowledged();
+    await node.start();
+  }
+  await writers.stop();
+  const rows = await reader.query<{ name: string }>('SELECT name FROM t');
+  expect(rows.map(({ name }) => name).sort()).toEqual([...writers.acknowledged].sort());
+}, 90_000);
