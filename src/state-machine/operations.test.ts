@@ -304,6 +304,7 @@ describe('migrate', () => {
         hint: expect.stringContaining('1 were applied and stay'),
       },
     });
+    expect(machine.tableChangedAt('t')).toBe(machine.applied.index);
     expect(rowsOf(machine, 'SELECT group_concat(id) FROM quorlite_migrations')).toEqual([['1']]);
     expect(rowsOf(machine, "SELECT name FROM sqlite_schema WHERE name IN ('a', 'b')")).toEqual([
       ['a'],

@@ -36,6 +36,9 @@ export interface Trouble {
   readonly softLimits: number;
 }
 
+/** Runs after a failure in which the engine does not fail again: as many as one command may take. */
+const CALM_RUNS = 8;
+
 /** An engine whose writer fails behind commands that did their work, and around COMMIT. */
 function troubledEngine(
   engine: Engine,
@@ -47,7 +50,7 @@ function troubledEngine(
   let fresh = true;
   const fails = (rate: number) => {
     if (rate === 0 || calm > 0 || choose(rate) !== 0) return false;
-    calm = 2;
+    calm = CALM_RUNS;
     return true;
   };
   const wrap = (writer: Writer): Writer => {

@@ -32,6 +32,8 @@ export class CommandContext {
   undone = false;
   /** Grows when the schema may be another one: what is known of texts then holds no longer. */
   schema = 0;
+  /** Tables written by the statements of this command. */
+  readonly #written: (readonly string[])[] = [];
   /** Result rows and their bytes in this command. */
   #rows = 0;
   #bytes = 0;
@@ -43,6 +45,7 @@ export class CommandContext {
   /** Forgets what the command before left. */
   start(): void {
     this.undone = false;
+    this.#written.length = 0;
     this.#rows = 0;
     this.#bytes = 0;
   }
@@ -91,10 +94,18 @@ export class CommandContext {
   }
 
   #wrote(written: readonly string[]): void {
-    this.tables.changed(written, this.index);
-    if (!isSchemaChange(written)) return;
-    this.tables.schemaChanged(this.index);
-    this.schema++;
+    this.#written.push(written);
+    if (isSchemaChange(written)) this.schema++;
+  }
+
+  /** What the command wrote stays: its tables count as changed. */
+  settle(): void {
+    const written = this.#written;
+    for (let i = 0; i < written.length; i++) {
+      this.tables.changed(written[i]!, this.index);
+      if (isSchemaChange(written[i]!)) this.tables.schemaChanged(this.index);
+    }
+    written.length = 0;
   }
 
   #columns(statement: Statement, text: SqlText | null): readonly Column[] | undefined {

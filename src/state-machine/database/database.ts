@@ -153,21 +153,23 @@ export class Database {
     context.skip = skip;
     context.canonical = canonical;
     writer.beginCommand(this.#budgetOf(ordinal, canonical));
+    let result: OperationResult;
     try {
-      const result = this.#run(ordinal);
-      if (writer.schemaOrStatisticsChanged()) this.#schemaChanged = true;
-      return result;
-    } finally {
-      this.#endCommand();
+      result = this.#run(ordinal);
+    } catch (error) {
+      if (!isCrash(error)) this.#ended();
+      throw error;
     }
+    this.#ended();
+    context.settle();
+    return result;
   }
 
-  #endCommand(): void {
-    try {
-      this.#transaction.writer.endCommand();
-    } catch (error) {
-      if (!isCrash(error)) throw error;
-    }
+  /** A run ended, well or not: a migration that failed leaves the files before it. */
+  #ended(): void {
+    const { writer } = this.#transaction;
+    writer.endCommand();
+    if (writer.schemaOrStatisticsChanged()) this.#schemaChanged = true;
   }
 
   #runAgain({ ordinal, skip }: Past): void {
@@ -358,7 +360,7 @@ export class Database {
     try {
       return this.#run(0);
     } finally {
-      this.#endCommand();
+      writer.endCommand();
     }
   }
 

@@ -31,6 +31,7 @@ export function runMigrate(context: CommandContext): OperationResult {
     try {
       applyFile(context, migration, position);
     } catch (error) {
+      if (applied.length > 0) context.settle();
       throw describe(error, migration, applied);
     }
     applied.push({ id: migration.id, name: migration.name });
