@@ -67,7 +67,15 @@ async function main() {
     .join(',');
   for (const id of [2, 3]) {
     const own = ['--id', id, '--nodes', list, '--data-dir', join(directory, `n${id}`)];
-    const args = ['dist/src/cli/main.js', 'serve', ...own.map(String), '--sync', sync, '--log', 'warn'];
+    const args = [
+      'dist/src/cli/main.js',
+      'serve',
+      ...own.map(String),
+      '--sync',
+      sync,
+      '--log',
+      'warn',
+    ];
     children.push(spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] }));
   }
   const config = { id: 1, nodes, sync, dataDir: join(directory, 'n1'), log: 'warn' };
@@ -77,7 +85,9 @@ async function main() {
   await db.execute(
     'CREATE TABLE _bench (id INTEGER PRIMARY KEY, ts INTEGER NOT NULL, name TEXT NOT NULL)',
   );
-  const results = [{ name: 'start to first write, ms', rate: Math.round(performance.now() - started) }];
+  const results = [
+    { name: 'start to first write, ms', rate: Math.round(performance.now() - started) },
+  ];
   let id = 0;
   for (const concurrency of CONCURRENCY) {
     const calls = concurrency < 4 ? 4000 : concurrency < 64 ? 20_000 : 60_000;
@@ -94,16 +104,25 @@ async function main() {
       return [row, 1_700_000_000, `Name ${row}`];
     });
   const from = performance.now();
-  await Promise.all(Array.from({ length: 4 }, () => db.txn([{ sql: INSERT, many: many() }], { slow: true })));
-  results.push({ name: 'rows in transactions of 25,000', rate: Math.round(1e8 / (performance.now() - from)) });
+  await Promise.all(
+    Array.from({ length: 4 }, () => db.txn([{ sql: INSERT, many: many() }], { slow: true })),
+  );
+  results.push({
+    name: 'rows in transactions of 25,000',
+    rate: Math.round(1e8 / (performance.now() - from)),
+  });
   const SELECT = 'SELECT id, ts, name FROM _bench WHERE id = ?';
   const stale = { consistency: 'stale' };
   await closedLoop('warm', 1, 20_000, (n) => db.query(SELECT, [n % 1000], stale));
-  results.push(await closedLoop('select stale', 1, 100_000, (n) => db.query(SELECT, [n % 1000], stale)));
+  results.push(
+    await closedLoop('select stale', 1, 100_000, (n) => db.query(SELECT, [n % 1000], stale)),
+  );
   for (const concurrency of [1, 64]) {
     const calls = concurrency === 1 ? 3000 : 100_000;
     results.push(
-      await closedLoop('select linearizable', concurrency, calls, (n) => db.query(SELECT, [n % 1000])),
+      await closedLoop('select linearizable', concurrency, calls, (n) =>
+        db.query(SELECT, [n % 1000]),
+      ),
     );
   }
   if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify(results)}\n`);
