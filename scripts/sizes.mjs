@@ -21,7 +21,7 @@ const BUNDLES = [
   },
   {
     name: 'client with everything',
-    code: "export * from './src/client/index.ts';",
+    code: "export * from './src/client.ts';",
     platform: 'browser',
     external: [],
     budget: 20.5 * KB,

@@ -2,6 +2,7 @@
 import type { Metric } from '../node/contract.ts';
 import type { AnyRoute } from './route.ts';
 
+/** Counts requests by route and status, for metrics. */
 export interface RequestCounter {
   count(route: Pick<AnyRoute, 'method' | 'path'>, status: number): void;
   metrics(): Metric[];

@@ -11,6 +11,7 @@ const RETRY_MS = 50;
 
 type Done = (error: QuorliteError | null) => void;
 
+/** What administration needs of the node around it. */
 export interface AdminHost {
   raft(): Raft;
   readonly membership: MembershipManager;
@@ -23,6 +24,7 @@ export interface AdminHost {
   invite(node: number, url: string, timeoutMs: number, done: Callback<ReplicaId>): void;
 }
 
+/** Carries out administrative requests, wherever the leader is. */
 export class Admin {
   readonly #host: AdminHost;
   /** Called when the leader changes: transfers wait for it. */

@@ -13,6 +13,7 @@ import type { Replica } from './replica.ts';
 /** Log kept for a live but slow follower, so that it need not take a snapshot, bytes. */
 const FOLLOWER_BUDGET_BYTES = 64 * 1024 * 1024;
 
+/** What a checkpointer is made of. */
 export interface CheckpointerOptions {
   readonly platform: Platform;
   readonly log: LogStore;
@@ -26,6 +27,7 @@ export interface CheckpointerOptions {
   taken(): void;
 }
 
+/** Takes checkpoints, one at a time, and forgets the log behind them. */
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
   #running = false;

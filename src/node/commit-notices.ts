@@ -5,6 +5,7 @@
 import type { ReplicaId } from '../wire/entry.ts';
 import { type Message, MessageType } from '../wire/message.ts';
 
+/** Holds commit notices back for one turn. */
 export class CommitNotices {
   /** Held back in this turn, and due at the end of it. */
   #held = new Map<ReplicaId, Message>();

@@ -14,6 +14,7 @@ export interface Promised {
   readonly founder: ReplicaId;
 }
 
+/** What founding needs of the node around it. */
 export interface FoundingHost {
   readonly node: number;
   readonly url: string;
@@ -33,6 +34,7 @@ export interface FoundingHost {
   found(cluster: number, members: readonly MemberInfo[]): void;
 }
 
+/** The steps of a pristine node towards a cluster. */
 export class Founding {
   readonly #host: FoundingHost;
   #asking = false;

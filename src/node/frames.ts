@@ -122,6 +122,7 @@ export function outcomesFrame(
   return out.view();
 }
 
+/** A request to another node, answered by `replyFrame` with the same id. */
 export function requestFrame(id: number, request: PeerRequest): Uint8Array {
   const out = new ByteWriter();
   out.u8(Kind.request);
@@ -130,6 +131,7 @@ export function requestFrame(id: number, request: PeerRequest): Uint8Array {
   return out.view();
 }
 
+/** The answer to a request: an error, or a result as JSON. */
 export function replyFrame(id: number, error: QuorliteError | null, result: unknown): Uint8Array {
   const out = new ByteWriter();
   out.u8(Kind.reply);
@@ -139,6 +141,7 @@ export function replyFrame(id: number, error: QuorliteError | null, result: unkn
   return out.view();
 }
 
+/** Begins, or begins again, a transfer; the receiver answers where it stands. */
 export function snapshotBeginFrame(
   cluster: number,
   transfer: number,
@@ -152,6 +155,7 @@ export function snapshotBeginFrame(
   return out.view();
 }
 
+/** One chunk of one file, as parts that are joined on the wire. */
 export function snapshotChunkFrame(
   transfer: number,
   file: number,
@@ -166,6 +170,7 @@ export function snapshotChunkFrame(
   return [out.view(), bytes];
 }
 
+/** Where the next chunk must start, null when all is installed, or why the transfer failed. */
 export function snapshotAckFrame(
   transfer: number,
   next: { file: number; offset: number } | null,

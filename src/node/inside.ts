@@ -14,6 +14,7 @@ import type { SnapshotInstaller } from './snapshot-installer.ts';
 import type { SnapshotSender } from './snapshot-sender.ts';
 import type { Timing } from './timing.ts';
 
+/** What the parts of a node share. */
 export interface NodeInside {
   readonly options: NodeOptions;
   readonly timing: Timing;

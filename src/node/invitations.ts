@@ -10,6 +10,7 @@ interface Invitation {
   readonly done: Callback<ReplicaId>;
 }
 
+/** Open invitations, by number. */
 export class Invitations {
   readonly #open = new Map<number, Invitation>();
   readonly #now: () => number;

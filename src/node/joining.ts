@@ -11,6 +11,7 @@ import { JOIN_MS } from './timing.ts';
 /** A promise must be given within this time, or it is asked for again. */
 const PROMISE_MS = 2000;
 
+/** Founds, joins, and asks to be promoted. */
 export class Joining {
   readonly #node: NodeInside;
   readonly #founding: Founding;

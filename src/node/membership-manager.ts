@@ -19,6 +19,7 @@ interface Task {
   readonly callbacks: Done[];
 }
 
+/** What membership changes need of the node around them. */
 export interface MembershipHost {
   readonly self: ReplicaId;
   raft(): Raft;
@@ -29,6 +30,7 @@ export interface MembershipHost {
   wake(): void;
 }
 
+/** Joins and removals in progress on the leader. */
 export class MembershipManager {
   readonly #host: MembershipHost;
   readonly #joining = new Map<ReplicaId, Task>();

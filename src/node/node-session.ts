@@ -25,12 +25,14 @@ export interface WriteHandle {
   abandoned: boolean;
 }
 
+/** What the node's session needs of the node around it. */
 export interface NodeSessionHost {
   mintSession(): number;
   /** Results that a session may have unacknowledged (cluster setting `sessionWindow`). */
   window(): number;
 }
 
+/** The node's own session and the writes that wait for it to open. */
 export class NodeSession {
   readonly #proposals: Proposals;
   readonly #host: NodeSessionHost;

@@ -73,9 +73,17 @@ export class Node implements NodeInside {
   constructor(options: NodeOptions) {
     this.options = options;
     this.timing = timing(options);
-    const { platform, storage, limits, logger, transport, engine } = options;
+    const { node, platform, storage, limits, logger, transport, engine } = options;
     const now = (): number => platform.clock.monotonicMs();
-    this.#recoverOptions = { platform, storage, engine, limits, timing: this.timing, logger };
+    this.#recoverOptions = {
+      node,
+      platform,
+      storage,
+      engine,
+      limits,
+      timing: this.timing,
+      logger,
+    };
     const recovered = recover(this.#recoverOptions);
     this.identity = recovered.identity;
     this.pristine = recovered.pristine;
@@ -257,14 +265,14 @@ export class Node implements NodeInside {
     const { name, version, hash } = this.options.engine.id;
     const engine = `${name}/${version}/${hash}`;
     if (hello.engine !== engine) {
-      return `ENGINE_MISMATCH: node ${hello.node} runs ${hello.engine}, this cluster ${engine}`;
+      return `ENGINE_MISMATCH: node ${hello.node} runs ${hello.engine}, this node ${engine}: run the same release on all nodes`;
     }
     if (hello.node === this.options.node) {
-      return `CONFIG_INVALID: both nodes have the number ${hello.node}`;
+      return `CONFIG_INVALID: both nodes have the number ${hello.node}: give one of them another id`;
     }
     const twin = this.peers.byNode(hello.node);
     if (twin && twin.hello.replica !== hello.replica) {
-      return `CONFIG_INVALID: number ${hello.node} belongs to a live replica at ${twin.hello.url}`;
+      return `CONFIG_INVALID: number ${hello.node} belongs to a live replica at ${twin.hello.url}: give the new node another id`;
     }
     return this.peers.contradiction(hello);
   }

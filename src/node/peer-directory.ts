@@ -13,6 +13,7 @@ export interface ConnectedPeer {
   theirSentAt: number;
 }
 
+/** Connected peers, and what is remembered of those that are not. */
 export class PeerDirectory {
   readonly #connected = new Map<ReplicaId, ConnectedPeer>();
   readonly #memory = new Map<ReplicaId, { boot: number; index: LogIndex }>();

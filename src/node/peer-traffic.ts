@@ -21,6 +21,7 @@ import { JOIN_MS } from './timing.ts';
 
 type Reply = (error: QuorliteError | null) => void;
 
+/** Encodes what leaves and dispatches what arrives. */
 export class PeerTraffic {
   readonly #node: NodeInside;
   readonly #joining: Joining;

@@ -47,6 +47,7 @@ export interface ProposalsHost {
   whenApplied(index: LogIndex, run: () => void): void;
 }
 
+/** All writes of a node that are not answered yet. */
 export class Proposals {
   readonly #host: ProposalsHost;
   /** Not proposed yet, in order; only the last one is open. */

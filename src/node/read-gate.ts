@@ -16,6 +16,7 @@ import { ReadStreams } from './read-streams.ts';
 /** Longest single engine call while it runs inline, as a part of the election timeout. */
 const INLINE_PART = 4;
 
+/** What reads need of the node around them. */
 export interface ReadGateHost {
   readonly limits: NodeLimits;
   readonly electionMs: number;
@@ -36,6 +37,7 @@ interface Waiting {
   pass: ((error: QuorliteError | null) => void) | null;
 }
 
+/** All reads of a node that are not answered yet. */
 export class ReadGate {
   readonly #host: ReadGateHost;
   /** Waiting for the next quorum round. */

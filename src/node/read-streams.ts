@@ -8,6 +8,7 @@ import { asQuorliteError, QuorliteError } from '../wire/error.ts';
 import type { SqlValue } from '../wire/value.ts';
 import type { QueryStream } from './contract.ts';
 
+/** What streams need of the node around them. */
 export interface ReadStreamsHost {
   readonly limits: NodeLimits;
   now(): number;
@@ -26,6 +27,7 @@ interface Open {
   close(): void;
 }
 
+/** The open streams of a node, oldest first. */
 export class ReadStreams {
   readonly #host: ReadStreamsHost;
   /** In the order they were opened. */

@@ -18,6 +18,7 @@ import type {
 import type { Logger } from '../telemetry/logger.ts';
 import { QuorliteError } from '../wire/error.ts';
 import { EMPTY_MEMBERSHIP } from '../wire/membership.ts';
+import { checkOwnNumber } from './own-number.ts';
 import type { Timing } from './timing.ts';
 
 /** What a node keeps. */
@@ -61,7 +62,10 @@ function lostBoot(identity: Identity, storage: NodeStorage, platform: Platform):
   return platform.osBootId === '' || identity.osBootId !== platform.osBootId;
 }
 
+/** What recovering needs. */
 export interface RecoverOptions {
+  /** Number of this node in `nodes`. */
+  readonly node: number;
   readonly platform: Platform;
   readonly storage: NodeStorage;
   readonly engine: Engine;
@@ -95,6 +99,8 @@ export function recover(options: RecoverOptions): Recovered {
   if (newest?.fellBack) logger.warn('newest checkpoint is damaged, using the one before it');
   const meta = newest?.content.meta ?? null;
   const log = agree(storage.log.open(), meta, storage.log);
+  const membership = meta?.membership ?? EMPTY_MEMBERSHIP;
+  checkOwnNumber(options.node, identity.replica, membership, log.entries);
   if (log.torn) logger.warn('an unfinished write at the end of the log was cut off');
   const stateMachine = openMachine(options, newest?.content ?? null);
   newest?.content.close();
@@ -106,7 +112,7 @@ export function recover(options: RecoverOptions): Recovered {
     hardState: log.hardState,
     applied: { index: meta?.index ?? 0, term: meta?.term ?? 0 },
     compacted: log.compacted,
-    membership: meta?.membership ?? EMPTY_MEMBERSHIP,
+    membership,
     entries: log.entries,
     limits: {
       electionTicks: timing.electionTicks,

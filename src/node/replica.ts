@@ -64,6 +64,7 @@ export interface ReplicaHooks {
   failed(error: Error): void;
 }
 
+/** One group's member. */
 export class Replica {
   raft: Raft;
   readonly proposals: Proposals;

@@ -11,6 +11,7 @@ interface Open {
   readonly done: Callback<unknown>;
 }
 
+/** Requests to other nodes that are not answered yet. */
 export class PeerRequests {
   readonly #open = new Map<number, Open>();
   readonly #send: (to: ReplicaId, frame: Uint8Array) => boolean;

@@ -19,6 +19,7 @@ import type { Replica } from './replica.ts';
 /** Pause before a replica that is busy (applying, writing a checkpoint) is asked again. */
 const BUSY_MS = 5;
 
+/** What installing needs of the node around it. */
 export interface SnapshotInstallerHost {
   readonly platform: Platform;
   readonly log: LogStore;
@@ -38,6 +39,7 @@ interface Receiving {
   installing: boolean;
 }
 
+/** At most one snapshot at a time that this node receives. */
 export class SnapshotInstaller {
   readonly #host: SnapshotInstallerHost;
   #receiving: Receiving | null = null;

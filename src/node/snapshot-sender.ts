@@ -26,6 +26,7 @@ interface Transfer {
   retries: number;
 }
 
+/** What sending needs of the node around it. */
 export interface SnapshotSenderHost {
   readonly limits: NodeLimits;
   readonly snapshots: SnapshotStore;
@@ -38,6 +39,7 @@ export interface SnapshotSenderHost {
   takeCheckpoint(done: () => void): void;
 }
 
+/** Transfers under way, at most one per follower. */
 export class SnapshotSender {
   readonly #host: SnapshotSenderHost;
   readonly #transfers = new Map<ReplicaId, Transfer>();

@@ -8,6 +8,7 @@ import type { Timing } from './timing.ts';
 /** A gap of so many ticks lets everything that already arrived be read first. */
 const GAP_TICKS = 4;
 
+/** Gives out the core's ticks. */
 export class Ticker {
   readonly #platform: Platform;
   readonly #timing: Timing;
