@@ -222,25 +222,37 @@ export abstract class Connection implements Contract, Authorized {
     this.linked.unregister(this.#id);
   }
 
-  /** Compiles a statement once more and listens to what the authorizer is asked. */
+  /**
+   * Compiles a statement twice more and listens the second time to what the authorizer is asked: the first time connects
+   * virtual tables, which compile statements of their own, so that what is heard does not depend on what this connection
+   * has run. Without a memory limit, for the same reason.
+   */
   collectTables(sql: string, from: number, rights: StatementRights): StatementTables {
     const { instance } = this;
     const script = new Script(instance, sql);
     const collector = new TableCollector();
-    instance.setWord(WORD.authMask, -1);
-    instance.setWord(WORD.authMask + 1, -1);
-    this.collector = collector;
+    const limit = instance.word(WORD.heapLimit);
+    instance.setWord(WORD.heapLimit, NO_HEAP_LIMIT);
     this.rights = rights;
     try {
-      this.#prepare(script.seek(from), false);
-      instance.x.sqlite3_finalize(instance.i32[instance.scratch >> 2]!);
+      this.#compileOnly(script.seek(from));
+      instance.setWord(WORD.authMask, -1);
+      instance.setWord(WORD.authMask + 1, -1);
+      this.collector = collector;
+      this.#compileOnly(script.seek(from));
     } finally {
       this.collector = null;
       instance.setWord(WORD.authMask, AUTHORIZER_MASK[0]);
       instance.setWord(WORD.authMask + 1, AUTHORIZER_MASK[1]);
+      instance.setWord(WORD.heapLimit, limit);
       script.free();
     }
     return collector.result(this.schemaGeneration);
+  }
+
+  #compileOnly(sql: Pointer): void {
+    this.#prepare(sql, false);
+    this.instance.x.sqlite3_finalize(this.instance.i32[this.instance.scratch >> 2]!);
   }
 
   /** The first column of the first row of a statement of ours, as a number. */
