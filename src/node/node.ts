@@ -449,10 +449,11 @@ export class Node implements NodeInside {
 
   /** Ends the loop, the clocks and the connections; the log is closed by the caller. */
   halt(): void {
-    if (!this.replica.stopped) this.saveMemory();
+    const { stopped } = this.replica;
     this.replica.stop(new QuorliteError('SHUTTING_DOWN', 'this node is shutting down'));
     this.#ticker.stop();
     this.snapshotSender.stop();
     this.options.transport.close();
+    if (!stopped) this.saveMemory();
   }
 }

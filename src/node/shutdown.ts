@@ -10,10 +10,16 @@ export function shutdownNode(node: NodeInside, done: (error: Error | null) => vo
   node.shuttingDown = true;
   node.changed();
   function finish(): void {
-    node.halt();
+    let failed: Error | null = null;
+    try {
+      node.halt();
+    } catch (error) {
+      // A disk that is gone must not keep the process from ending; what it should have kept is the log's concern.
+      failed = error as Error;
+    }
     storage.log.close((error) => {
       node.replica.stateMachine.close();
-      done(error);
+      done(error ?? failed);
     });
   }
   const { raft, stopped } = node.replica;
