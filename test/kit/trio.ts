@@ -34,6 +34,8 @@ export function seededChooser(seed: number): (bound: number) => number {
 export interface Trouble {
   readonly crashes: number;
   readonly softLimits: number;
+  /** Crashes before every COMMIT, once. */
+  readonly commits?: boolean | undefined;
 }
 
 /** Runs after a failure in which the engine does not fail again: as many as one command may take. */
@@ -48,6 +50,7 @@ function troubledEngine(
   let calm = 0;
   /** A fresh instance may be in a canonical run, whose limits are real: no soft limit until a transaction ends. */
   let fresh = true;
+  let refused = false;
   const fails = (rate: number) => {
     if (rate === 0 || calm > 0 || choose(rate) !== 0) return false;
     calm = CALM_RUNS;
@@ -67,6 +70,10 @@ function troubledEngine(
         return writer.schemaOrStatisticsChanged();
       },
       exec(sql) {
+        if (sql === 'COMMIT' && trouble.commits === true) {
+          refused = !refused;
+          if (refused) throw crash();
+        }
         const late = sql === 'COMMIT' && fails(trouble.crashes);
         if (late && choose(2) === 0) throw crash();
         writer.exec(sql);

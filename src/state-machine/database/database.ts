@@ -229,7 +229,7 @@ export class Database {
   /** A canonical run that failed may have left its instance short of memory. */
   #undo(canonical: boolean): void {
     if (canonical) this.#transaction.renew();
-    else this.#transaction.redo();
+    else this.#transaction.redo(this.#schemaChanged);
   }
 
   /**
@@ -276,7 +276,7 @@ export class Database {
           transaction.renew();
         } else if (!this.#careful) {
           this.#careful = true;
-          transaction.restart();
+          transaction.restart(this.#schemaChanged);
           return false;
         } else {
           this.#failAll(admission, publicError(error));

@@ -115,13 +115,15 @@ export class EntryTransaction {
     this.#ended++;
   }
 
-  /** Undoes everything since BEGIN and does again what stays. */
-  redo(): void {
+  /**
+   * Undoes everything since BEGIN and does again what stays. `reload`: schema or statistics changed meanwhile; the
+   * connection would remember statistics that were rolled back, and plan differently from a fresh instance.
+   */
+  redo(reload: boolean): void {
     this.stats.redos++;
-    this.pristine = false;
-    this.#context.schema++;
     this.#surviving(() => {
-      if (!this.writer.autocommit()) this.writer.exec('ROLLBACK');
+      this.rollback();
+      if (reload) this.writer.reloadSchema();
       this.begin();
       this.#repeat();
     });
@@ -143,10 +145,13 @@ export class EntryTransaction {
   }
 
   /** Starts the entry over: nothing of it stays. */
-  restart(): void {
+  restart(reload: boolean): void {
     this.#past.length = 0;
-    this.rollback();
-    this.begin();
+    this.#surviving(() => {
+      this.rollback();
+      if (reload) this.writer.reloadSchema();
+      this.begin();
+    });
   }
 
   /** Undoes everything since BEGIN. */
