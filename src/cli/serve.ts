@@ -163,6 +163,8 @@ class StopRequest {
     process.stdin.on('end', () => this.request());
     process.stdin.on('error', () => this.request());
     process.stdin.resume();
+    // It must not keep a process that could not start from ending. What is no pipe has no such method.
+    if ('unref' in process.stdin) process.stdin.unref();
   }
 
   /** Standard input would keep the process alive. */

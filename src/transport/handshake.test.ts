@@ -127,7 +127,8 @@ describe('who may talk', () => {
     expect(incompatibility({ ...HELLO, cluster: 0 }, other)).toBe(null);
     expect(incompatibility(HELLO, { ...other, cluster: 0 })).toBe(null);
     expect(incompatibility(HELLO, { ...other, cluster: 255 })).toBe(
-      'another cluster: node 3 belongs to 1fffffffffffff, node 2 to 000000000000ff',
+      'another cluster: node 3 belongs to 1fffffffffffff, node 2 to 000000000000ff; ' +
+        'correct nodes, or wipe the data folder of the one that is wrong, and it will join anew',
     );
     expect(incompatibility(HELLO, HELLO)).toContain('reached itself');
   });
@@ -139,7 +140,7 @@ describe('who may talk', () => {
     expect(commonProtocol(HELLO, speaks([4, 4]))).toBe(4);
     expect(commonProtocol(HELLO, speaks([5, 6]))).toBe(null);
     expect(incompatibility(HELLO, speaks([5, 6]))).toBe(
-      'another protocol version: node 3 speaks 1 to 4, node 2 5 to 6',
+      'another protocol version: node 3 speaks 1 to 4, node 2 5 to 6; upgrade the older one',
     );
   });
 });

@@ -94,12 +94,15 @@ export function commonProtocol(one: Hello, other: Hello): number | null {
 export function incompatibility(own: Hello, other: Hello): string | null {
   if (own.replica === other.replica) return 'a node reached itself under this address';
   if (!clustersAgree(own.cluster, other.cluster)) {
-    return `another cluster: node ${own.node} belongs to ${hex(own.cluster)}, node ${other.node} to ${hex(other.cluster)}`;
+    return (
+      `another cluster: node ${own.node} belongs to ${hex(own.cluster)}, node ${other.node} to ${hex(other.cluster)}; ` +
+      'correct nodes, or wipe the data folder of the one that is wrong, and it will join anew'
+    );
   }
   if (commonProtocol(own, other) === null) {
     return (
       `another protocol version: node ${own.node} speaks ${own.protocol.join(' to ')}, ` +
-      `node ${other.node} ${other.protocol.join(' to ')}`
+      `node ${other.node} ${other.protocol.join(' to ')}; upgrade the older one`
     );
   }
   return null;

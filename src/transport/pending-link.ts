@@ -51,7 +51,7 @@ export interface PendingOwner {
 type Stage = 'opening' | 'start' | 'challenge' | 'proof' | 'accept' | 'ready' | 'done';
 
 const NOTHING: readonly Uint8Array[] = [];
-const SECRETS_DIFFER = 'the Raft secrets differ';
+const SECRETS_DIFFER = 'the Raft secrets differ: give all nodes the same secretRaft';
 
 /** One side of a handshake. Give it the link right after creating it. */
 export class PendingLink implements LinkEvents {

@@ -18,7 +18,7 @@ import type { NodeService } from '../../node/contract.ts';
 import type { NodeStorage } from '../../node/recover.ts';
 import { openNode } from '../../node/service.ts';
 import type { Platform } from '../../platform/contract.ts';
-import type { FileFolder } from '../../platform/files.ts';
+import { FileError, type FileFolder } from '../../platform/files.ts';
 import type { Link, LinkEvents } from '../../platform/links.ts';
 import { createSnapshotStore } from '../../storage/checkpoint/snapshot-store.ts';
 import { createFileLogStore } from '../../storage/file-log/file-log.ts';
@@ -223,8 +223,7 @@ interface OpenStorage extends NodeStorage {
 }
 
 function openStorage(resolved: ResolvedConfig, platform: Platform): OpenStorage {
-  const folder = openFolder(resolved);
-  folder.lock();
+  const folder = lockedFolder(resolved);
   const { clock, timers, entropy } = platform;
   return {
     identity: createIdentityStore(folder),
@@ -233,6 +232,25 @@ function openStorage(resolved: ResolvedConfig, platform: Platform): OpenStorage 
     sync: resolved.sync,
     close: () => folder.unlock(),
   };
+}
+
+/** The folder, which is this node's from now on. */
+function lockedFolder(resolved: ResolvedConfig): FileFolder {
+  try {
+    const folder = openFolder(resolved);
+    folder.lock();
+    return folder;
+  } catch (error) {
+    // A folder that somebody else uses is a mistake of the configuration, not of the disk.
+    if (error instanceof FileError && error.kind === 'locked') {
+      throw new QuorliteError('CONFIG_INVALID', error.message, { cause: error });
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    throw new QuorliteError('STORAGE_FAILED', `the data folder cannot be used: ${message}`, {
+      cause: error,
+      hint: `correct dataDir (${resolved.dataDir}), or its disk and permissions; quorlite doctor checks them`,
+    });
+  }
 }
 
 function openFolder(resolved: ResolvedConfig): FileFolder {
