@@ -34,3 +34,5 @@ export const IDENTITY_BYTES_MAX: number = 1024 * 1024;
 
 /** Clean-up steps of a `VersionedMap` that ride on each write. */
 export const VERSIONED_MAP_SWEEP: number = 4;
+/** How long a log is idle before it claims its last record as synced, milliseconds. */
+export const LOG_CLAIM_MS: number = 5;

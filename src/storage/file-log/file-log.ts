@@ -14,7 +14,7 @@ import type { LogIndex, Term } from '../../wire/entry.ts';
 import { QuorliteError } from '../../wire/error.ts';
 import type { LogStore, RecoveredLog, SyncMode } from '../contract.ts';
 import { storageFailed, writeFully } from '../file-io.ts';
-import { LOG_SEGMENT_BYTES, LOG_SEGMENT_BYTES_MIN } from '../limits.ts';
+import { LOG_CLAIM_MS, LOG_SEGMENT_BYTES, LOG_SEGMENT_BYTES_MIN } from '../limits.ts';
 import { Accepted } from './accepted.ts';
 import { BatchBuffer, type LogState } from './batch-buffer.ts';
 import { activeOf, type LiveSegment, openLog } from './open-log.ts';
@@ -94,6 +94,7 @@ class FileLog implements LogStore {
   #mustSync = false;
   #syncsInFlight = 0;
   #timer: TimerHandle | null = null;
+  #claimTimer: TimerHandle | null = null;
   #error: QuorliteError | null = null;
   #failing = false;
   #closed = false;
@@ -185,7 +186,7 @@ class FileLog implements LogStore {
       }
       try {
         if (this.#stage === 'pick' && !this.#pick()) {
-          this.#claim(state);
+          this.#claimLater(state);
           break;
         }
         if (!this.#advance(state)) return;
@@ -351,6 +352,20 @@ class FileLog implements LogStore {
     }
   }
 
+  /** Claims when the log has been idle for a moment: a busy log's next record carries the claim, at no cost. */
+  #claimLater(state: LogState): void {
+    if (this.#claimTimer !== null || state.sequence !== this.#solid.sequence) return;
+    this.#claimTimer = this.#timers.after(LOG_CLAIM_MS, () => {
+      this.#claimTimer = null;
+      if (this.#busy || this.#error !== null || this.#closed) return;
+      try {
+        this.#claim(state);
+      } catch (error) {
+        this.#fail(fileErrorOf(error));
+      }
+    });
+  }
+
   /** Writes the empty record that claims everything as synced, unless one stands there; not synced itself. */
   #claim(state: LogState): void {
     const { sequence } = this.#solid;
@@ -394,6 +409,8 @@ class FileLog implements LogStore {
   #closeFiles(): void {
     if (this.#timer !== null) this.#timers.cancel(this.#timer);
     this.#timer = null;
+    if (this.#claimTimer !== null) this.#timers.cancel(this.#claimTimer);
+    this.#claimTimer = null;
     this.#pool.close();
     for (const { file } of this.#live) file.handle.close();
     this.#live = [];
