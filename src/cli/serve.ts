@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { formatHostPort } from '../config/address.ts';
 import type { RunningNode } from '../runtime/node/start-node.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
-import type { QuorliteError } from '../wire/error.ts';
+import { QuorliteError } from '../wire/error.ts';
 import { type Command, ExitCode, type Invocation } from './command.ts';
 import { type LoadedConfig, loadConfig, NODE_FLAGS } from './node-flags.ts';
 import type { Output } from './output.ts';
@@ -23,7 +23,7 @@ SIGTERM hands leadership over, drains and flushes; the second one stops at once.
     'quorlite serve --id 1 --nodes 1=http://127.0.0.1:4001,2=http://127.0.0.1:4002,3=http://127.0.0.1:4003',
     'quorlite serve --config quorlite.toml --log json,debug',
   ],
-  run: serve,
+  run: (invocation) => serve(invocation).catch(rethrowWithoutOutcome),
 };
 
 /** How often a node that cannot serve yet says what it waits for, milliseconds. */
@@ -57,14 +57,24 @@ async function serve(invocation: Invocation): Promise<number> {
   }
 }
 
+/** An outcome is that of a write, and told to whoever wrote; the end of a process has none: it failed. */
+function rethrowWithoutOutcome(error: unknown): never {
+  if (!(error instanceof QuorliteError)) throw error;
+  const { code, message, hint, cause } = error;
+  throw new QuorliteError(code, message, { hint, cause });
+}
+
 /** A node that cannot end is ended: whoever supervises it waits. */
 async function shutDown(node: RunningNode, ms: number, logger: Logger): Promise<void> {
   const timer = setTimeout(() => {
     logger.error('the node does not stop', { afterMs: ms });
     process.exit(ExitCode.failed);
   }, ms);
-  await node.shutdown();
-  clearTimeout(timer);
+  try {
+    await node.shutdown();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** What the command line decides differently from code: a server listens even when nobody says where. */

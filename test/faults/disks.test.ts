@@ -84,7 +84,6 @@ test('a folder restored from an old copy is refused by whoever remembers, and jo
     const { matchIndex } = status.members.find(({ id }) => id === node!.id)!;
     return matchIndex === status.index;
   });
-  await leader.says(/"event":"peer connected","node":2[^]*/);
   await node!.stop('SIGKILL');
   await write(51);
   node!.wipe();
