@@ -26,6 +26,11 @@ export class IdleQueue {
     this.#lastUsed = lastUsed;
   }
 
+  /** Entries, those of gone keys included. */
+  get size(): number {
+    return this.#heap.length;
+  }
+
   /** Adds a key that was used `at` and is not in the queue. */
   add(key: number, at: number): void {
     this.#heap.push({ key, at });

@@ -1,7 +1,7 @@
 /** The SQL database: runs the commands of an entry in one transaction and gives each its outcome. */
 import { type Engine, SqlError } from '../../../wasm/engine.ts';
 import { hardStepLimit } from '../../../wasm/limits.ts';
-import { PAGE_SIZE, type PageStore } from '../../../wasm/page-store.ts';
+import type { PageStore } from '../../../wasm/page-store.ts';
 import { QuorliteError } from '../../wire/error.ts';
 import { Op, operationIsSlow } from '../../wire/operation.ts';
 import type { CommandOutcome, OperationResult } from '../../wire/result.ts';
@@ -18,9 +18,7 @@ import { insideSavepoint } from './savepoint.ts';
 import type { TableMarks } from './tables.ts';
 import { EntryTransaction, type Past } from './transaction.ts';
 import { runTxn } from './txn.ts';
-
-/** Copies of the database that VACUUM holds in engine memory at once: the new one and the journal of the old one. */
-const VACUUM_COPIES = 2;
+import { vacuum } from './vacuum.ts';
 
 /** The module of SQL. */
 export class Database {
@@ -308,49 +306,17 @@ export class Database {
     }
   }
 
-  /** VACUUM runs outside of a transaction. Whether it may is decided by the page count, not by memory running out. */
   #vacuum(admission: Admission): void {
     const { index } = this.#context;
-    const bytes = this.store.pageCount * PAGE_SIZE * VACUUM_COPIES;
-    if (bytes > this.#settings.hardMemoryBytes) {
-      const error = new QuorliteError(
-        'TRANSACTION_TOO_LARGE',
-        `VACUUM of ${this.store.pageCount} pages needs ${bytes} bytes of memory`,
-        { hint: 'raise the cluster setting hardMemoryBytes' },
-      );
-      admission.outcomes[0] = { ok: false, index, error };
-      return;
-    }
     this.#schemaChanged = true;
     this.#context.alone = true;
-    this.#epoch = this.store.epoch;
-    admission.outcomes[0] = this.#vacuumOutcome();
-  }
-
-  #vacuumOutcome(): CommandOutcome {
-    const transaction = this.#transaction;
-    const { index } = this.#context;
-    for (let canonical = false; ; ) {
-      try {
-        return { ok: true, index, result: this.#attemptVacuum(canonical) };
-      } catch (error) {
-        if (isCrash(error)) {
-          if (this.store.epoch === this.#epoch) transaction.crashed(error);
-          transaction.renewBare();
-          if (this.store.epoch !== this.#epoch) {
-            const result = { rowsAffected: 0, lastInsertRowid: 0 };
-            return { ok: true, index, result: { type: 'statement', result } };
-          }
-        } else if (isLimit(error) && !canonical) {
-          transaction.stats.canonicalRuns++;
-          canonical = true;
-          transaction.renewBare();
-        } else {
-          transaction.rollback();
-          return { ok: false, index, error: publicError(error) };
-        }
-      }
-    }
+    admission.outcomes[0] = vacuum({
+      transaction: this.#transaction,
+      store: this.store,
+      index,
+      memoryBytes: this.#settings.hardMemoryBytes,
+      attempt: (canonical) => this.#attemptVacuum(canonical),
+    });
   }
 
   #attemptVacuum(canonical: boolean): OperationResult {
