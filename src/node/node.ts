@@ -295,6 +295,8 @@ export class Node implements NodeInside {
     if (!this.peers.down(peer)) return;
     const { replica, node } = peer.hello;
     this.options.logger.info('peer disconnected', { node, reason });
+    // Exactly: what it had acknowledged is what it must still have when it comes back.
+    this.#rememberProgress();
     this.requests.lost(replica);
     this.#traffic.lost(replica);
     const wasLeader = this.replica.raft.leader === replica;
@@ -419,12 +421,19 @@ export class Node implements NodeInside {
     this.joining.step();
     if (raft.role === 'leader') {
       this.membership.step();
-      for (const { replica, match } of raft.progress()) {
-        this.peers.acknowledged(replica, Math.min(match, raft.commit));
-      }
+      this.#rememberProgress();
       this.#proposeExpiry();
     }
     if (!this.pristine) this.checkpointer.consider();
+  }
+
+  /** What each replica is known to have, which only its leader knows. */
+  #rememberProgress(): void {
+    const { raft } = this.replica;
+    if (raft.role !== 'leader') return;
+    for (const { replica, match } of raft.progress()) {
+      this.peers.acknowledged(replica, Math.min(match, raft.commit));
+    }
   }
 
   /** Lets what is due expire when no write comes to do it. */
