@@ -92,7 +92,7 @@ describe('statements', () => {
     [
       'an endless write that changes nothing',
       'execute',
-      { sql: `${ENDLESS} DELETE FROM t WHERE v = (SELECT max(i) FROM n)` },
+      { sql: `${ENDLESS} DELETE FROM t WHERE n = (SELECT max(i) FROM n)` },
       /^SQL_TIMEOUT$/,
     ],
     [

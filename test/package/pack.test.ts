@@ -1,74 +1,152 @@
-/** The tarball that would be published: its contents, its exports, and that it runs in another folder. */
+/**
+ * The tarball that would be published: its contents, its exports, and that it works in another folder, where npm has
+ * installed it. Built from a copy of the sources, so that other tests keep the `dist` that they run from.
+ */
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from '../tidy/source.ts';
 
-let folder = '';
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'quorlite-package-'));
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+/** What the package is built from, besides its dependencies. */
+const SOURCES =
+  /^(src|wasm|scripts|package\.json|tsconfig.*\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
 
-function run(
-  command: string,
-  args: readonly string[],
-  cwd: string,
-): Promise<{ readonly code: number; readonly output: string }> {
+let scratch = '';
+/** The copy in which the package is built, and the user's folder in which it is installed. */
+let source = '';
+let user = '';
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(command: string, args: readonly string[], cwd: string): Promise<Ran> {
   return new Promise((resolve) => {
     execFile(command, args, { cwd, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : 1, output: stdout + stderr });
+      resolve({ code: error === null ? 0 : 1, stdout, stderr });
     });
   });
 }
 
-test('contents, publint and attw', async () => {
-  // Declarations are part of the package: only a full build makes them.
-  const built = await run(process.execPath, [join(ROOT, 'scripts', 'build.mjs')], ROOT);
-  expect(built).toMatchObject({ code: 0 });
-  const checked = await run(process.execPath, [join(ROOT, 'scripts', 'pack-check.mjs')], ROOT);
-  expect(checked.output).not.toMatch(/FAILED/);
-  expect(checked.code).toBe(0);
-}, 120_000);
+async function must(command: string, args: readonly string[], cwd: string): Promise<string> {
+  const { code, stdout, stderr } = await run(command, args, cwd);
+  expect(code, `${command} ${args.join(' ')}\n${stdout}${stderr}`).toBe(0);
+  return stdout;
+}
 
-describe('in another folder', () => {
+beforeAll(async () => {
+  scratch = mkdtempSync(join(tmpdir(), 'quorlite-package-'));
+  source = join(scratch, 'source');
+  mkdirSync(source);
+  for (const name of readdirSync(ROOT).filter((file) => SOURCES.test(file))) {
+    cpSync(join(ROOT, name), join(source, name), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(source, 'node_modules'));
+  await must(process.execPath, [join('scripts', 'build.mjs')], source);
+}, 120_000);
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+test('contents, publint and attw', async () => {
+  const { code, stdout, stderr } = await run(
+    process.execPath,
+    [join('scripts', 'pack-check.mjs')],
+    source,
+  );
+  expect(stdout + stderr).not.toMatch(/FAILED/);
+  expect(code, stderr).toBe(0);
+}, 60_000);
+
+describe('installed by npm in another folder', () => {
   beforeAll(async () => {
-    const packed = await run(
-      'npm',
-      ['pack', '--ignore-scripts', '--pack-destination', folder],
-      ROOT,
+    user = join(scratch, 'user');
+    mkdirSync(user);
+    const pack = ['pack', '--ignore-scripts', '--pack-destination', user];
+    await must('npm', pack, source);
+    const tarball = readdirSync(user).find((name) => name.endsWith('.tgz'))!;
+    // The dependencies come from here, at the versions pinned here: a test needs no registry.
+    const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+      dependencies: { readonly [name: string]: string };
+    };
+    const names = Object.keys(dependencies);
+    const overrides = Object.fromEntries(
+      names.map((name) => [name, `file:${join(ROOT, 'node_modules', name)}`]),
     );
-    expect(packed.code).toBe(0);
-    const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'))!;
-    expect((await run('tar', ['-xzf', tarball], folder)).code).toBe(0);
-    // What npm would install: the package, and its dependencies as this repository pinned them.
-    const modules = join(folder, 'node_modules');
-    mkdirSync(modules);
-    for (const name of readdirSync(join(ROOT, 'node_modules'))) {
-      if (!name.startsWith('.')) symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
-    }
-    symlinkSync(join(folder, 'package'), join(modules, 'quorlite'));
+    const own = { private: true, type: 'module', dependencies: { quorlite: `file:${tarball}` } };
+    writeFileSync(join(user, 'package.json'), JSON.stringify({ ...own, overrides }));
+    await must('npm', ['install', '--offline', '--no-audit', '--no-fund'], user);
   }, 60_000);
 
   test('the command runs', async () => {
-    const main = join(folder, 'package', 'dist', 'src', 'cli', 'main.js');
-    expect((await run(main, ['--version'], folder)).output).toMatch(/^\d+\.\d+\.\d+\n$/);
+    const version = await must('npx', ['--no-install', 'quorlite', '--version'], user);
+    expect(version).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  test('a program embeds a node', async () => {
+  test('doctor finds nothing wrong with the installation', async () => {
+    const flags = ['--json', '--data-dir', 'doctor', '--listen', '127.0.0.1:0'];
+    const answer = await must('npx', ['--no-install', 'quorlite', 'doctor', ...flags], user);
+    const { checks } = JSON.parse(answer) as { checks: { name: string; status: string }[] };
+    expect(checks.filter(({ status }) => status === 'fail')).toEqual([]);
+    expect(checks.length).toBeGreaterThan(3);
+  });
+
+  test('a program embeds a node, and another client connects to it', async () => {
     writeFileSync(
-      join(folder, 'program.mjs'),
-      `import { startNode } from 'quorlite';
-       const node = await startNode({ dataDir: './data', log: 'silent' });
-       await node.client.batch('CREATE TABLE t (a); INSERT INTO t VALUES (41)');
-       const [row] = await node.client.query('SELECT a + 1 AS answer FROM t');
-       console.log(JSON.stringify(row));
+      join(user, 'program.mjs'),
+      `import { connect, ref, sql, startNode } from 'quorlite';
+       import { connect as connectFromClient } from 'quorlite/client';
+
+       const node = await startNode({ dataDir: './data', listen: '127.0.0.1:0', log: 'silent' });
+       await node.client.batch('CREATE TABLE t (id INTEGER PRIMARY KEY, a)');
+       const db = connect(node.url);
+       await db.txn([
+         { sql: 'INSERT INTO t (a) VALUES (?) RETURNING id', params: [20] },
+         { sql: 'INSERT INTO t (a) SELECT a + 2 FROM t WHERE id = ?', params: [ref(0, 'id')] },
+       ]);
+       const row = await db.queryOne(sql\`SELECT sum(a) AS answer FROM t WHERE a > \${0}\`);
+       await db.close();
+       console.log(JSON.stringify(row), typeof connectFromClient);
        await node.shutdown();`,
     );
-    const { code, output } = await run(process.execPath, ['program.mjs'], folder);
-    expect(output).toBe('{"answer":42}\n');
-    expect(code).toBe(0);
+    const program = await run(process.execPath, ['program.mjs'], user);
+    expect(program).toEqual({ code: 0, stdout: '{"answer":42} function\n', stderr: '' });
   });
+
+  test('types are found as a strict user would see them', async () => {
+    const file = `import { connect, type Client, QuorliteError, startNode } from 'quorlite';
+      import { connect as remote } from 'quorlite/client';
+      export const db: Client = connect('http://127.0.0.1:4001');
+      export const other: Client = remote('http://127.0.0.1:4001');
+      export const rows: Promise<{ n: number }[]> = db.query<{ n: number }>('SELECT 1 AS n');
+      // @ts-expect-error: a number is no SQL
+      export const wrong = db.query(1);
+      export async function main(): Promise<string> {
+        const node = await startNode({ id: 1 });
+        return new QuorliteError('TIMEOUT', node.url).code;
+      }`;
+    writeFileSync(join(user, 'types.ts'), file);
+    const options = {
+      module: 'nodenext',
+      target: 'es2023',
+      strict: true,
+      noEmit: true,
+      types: ['node'],
+      typeRoots: [join(ROOT, 'node_modules', '@types')],
+    };
+    const config = { compilerOptions: options, files: ['types.ts'] };
+    writeFileSync(join(user, 'tsconfig.json'), JSON.stringify(config));
+    await must(join(ROOT, 'node_modules', '.bin', 'tsc'), ['-p', '.'], user);
+  }, 60_000);
 });
