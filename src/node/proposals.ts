@@ -93,10 +93,12 @@ export class Proposals {
     builder.begin(header.session, header.sequence, header.acknowledged, header.key);
     const bodyAt = builder.writer.length;
     try {
-      if (typeof request.operation === 'function') request.operation(builder.writer);
+      const encoded = typeof request.operation === 'function';
+      if (encoded) request.operation(builder.writer);
       else builder.writer.raw(request.operation);
       const body = builder.writer.bytes.subarray(bodyAt, builder.writer.length);
-      this.#host.validate(body);
+      // What was encoded here is well-formed; bytes from elsewhere may not be, and their sender should hear of it at once.
+      if (!encoded) this.#host.validate(body);
       if (body.length + 1024 > this.#host.maxEntryBytes()) throw tooLarge(body.length);
       return this.#enter(batch, body, own, header.sequence, request.timeoutMs, done);
     } catch (error) {

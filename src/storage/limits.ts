@@ -5,7 +5,7 @@ export const LOG_SEGMENT_BYTES: number = 8 * 1024 * 1024;
 /** Smallest segment that makes sense: a handful of records. */
 export const LOG_SEGMENT_BYTES_MIN: number = 4096;
 /** Empty segments kept ready. */
-export const LOG_SPARES_MAX: number = 2;
+export const LOG_SPARES_MAX: number = 4;
 /** Bytes of zeros written per slice while a segment is prepared in the background. */
 export const ZERO_SLICE_BYTES: number = 256 * 1024;
 /** Bytes that the gather buffer of the log keeps between batches. */
