@@ -4,6 +4,7 @@ import type { LogIndex, ReplicaId } from '../wire/entry.ts';
 import type { Admin } from './admin.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import type { LagMeter } from './lag.ts';
+import type { LostMajority } from './lost-majority.ts';
 import type { MembershipManager } from './membership-manager.ts';
 import type { NodeOptions } from './node-options.ts';
 import type { NodeSession } from './node-session.ts';
@@ -23,6 +24,7 @@ export interface NodeInside {
   readonly session: NodeSession;
   readonly peers: PeerDirectory;
   readonly lag: LagMeter;
+  readonly lostMajority: LostMajority;
   readonly checkpointer: Checkpointer;
   readonly admin: Admin;
   readonly membership: MembershipManager;
@@ -32,6 +34,8 @@ export interface NodeInside {
   readonly identity: Identity;
   /** True while the storage holds no membership entry. */
   readonly pristine: boolean;
+  /** True while this replica recovers from a lost boot (relaxed modes). */
+  readonly recovering: boolean;
   /** The cluster that this node asked to join; 0 before. */
   joinedCluster: number;
   /** Set when this node was removed from the cluster. */
@@ -49,6 +53,8 @@ export interface NodeInside {
   watch(run: () => void): () => void;
   /** Tells the watchers. */
   changed(): void;
+  /** This replica does not recover any more (relaxed modes): stored, synced, and told to everybody. */
+  recovered(): void;
   /** Replaces the identity, synced. */
   saveIdentity(identity: Identity): void;
   /** Ends the loop, the clocks and the connections; the log is closed by the caller. */

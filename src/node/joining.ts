@@ -85,7 +85,8 @@ export class Joining {
         replica.fail(error);
         return;
       }
-      replica.restart({ ...replica.start, hardState, entries: [entry] });
+      replica.restart({ ...replica.start, hardState, entries: [entry], recovering: false });
+      if (node.recovering) node.recovered();
       const stop = node.watch(() => {
         if (node.pristine) return;
         stop();

@@ -2,7 +2,7 @@ import { randomId } from '../platform/contract.ts';
 import type { SoftState } from '../raft/contract.ts';
 import { needsOwnEntry } from '../state-machine/own-entry.ts';
 import type { Identity } from '../storage/contract.ts';
-import { type Hello, Lane, type Peer } from '../transport/contract.ts';
+import { Lane, type Peer, REPLACED } from '../transport/contract.ts';
 import { SEED_BYTES } from '../wire/command.ts';
 import type { LogIndex, ReplicaId } from '../wire/entry.ts';
 import { QuorliteError } from '../wire/error.ts';
@@ -11,11 +11,13 @@ import { Admin } from './admin.ts';
 import { Checkpointer } from './checkpointer.ts';
 import type { ClusterStatus } from './contract.ts';
 import { writesFrame } from './frames.ts';
+import { ownHello, refusalOf } from './hello.ts';
 import { idText } from './id-text.ts';
 import type { NodeInside } from './inside.ts';
 import { Invitations } from './invitations.ts';
 import { Joining } from './joining.ts';
 import { LagMeter } from './lag.ts';
+import { LostMajority } from './lost-majority.ts';
 import { MembershipManager } from './membership-manager.ts';
 import type { NodeOptions } from './node-options.ts';
 import { NodeSession } from './node-session.ts';
@@ -31,8 +33,6 @@ import { type Timing, timing } from './timing.ts';
 
 /** How often membership, joining, checkpoints and expiry are looked after. */
 const LOOK_MS = 500;
-/** Protocol versions that this release speaks. */
-export const PROTOCOL: readonly [number, number] = [1, 1];
 
 /** The running node's insides; `NodeService` is built over it. */
 export class Node implements NodeInside {
@@ -67,6 +67,7 @@ export class Node implements NodeInside {
   #lookedAt = Number.NEGATIVE_INFINITY;
   readonly #traffic: PeerTraffic;
   readonly #invitations: Invitations;
+  readonly lostMajority: LostMajority;
   /** Called when role, leader or membership change, for `ready` and the like. */
   readonly #watchers = new Set<() => void>();
 
@@ -114,6 +115,14 @@ export class Node implements NodeInside {
       wake: () => this.replica.wake(),
     });
     this.#invitations = new Invitations(now, () => this.#updatePeers());
+    this.lostMajority = new LostMajority({
+      self: this.identity.replica,
+      node,
+      configured: [...options.nodes.keys()],
+      electionMs: this.timing.electionMs,
+      now,
+      membership: () => this.replica.raft.membership,
+    });
     this.admin = new Admin({
       raft: () => this.replica.raft,
       membership: this.membership,
@@ -187,9 +196,10 @@ export class Node implements NodeInside {
       index: this.replica.raft.lastIndex,
     });
     transport.start({
-      hello: () => this.#hello(),
-      admit: (peer) => this.#admit(peer),
+      hello: () => ownHello(this),
+      admit: (peer) => refusalOf(this, peer),
       up: (peer) => this.#up(peer),
+      changed: (peer) => this.#changed(peer),
       down: (peer, reason) => this.#down(peer, reason),
       frame: (peer, _lane, bytes) => this.#traffic.receive(peer, bytes),
       refused: (url, reason) => logger.warn('connection refused', { url, reason }),
@@ -241,42 +251,6 @@ export class Node implements NodeInside {
     return this.lag.followerLag(now);
   }
 
-  #hello(): Hello {
-    const { storage, node, url, role, engine, nodes } = this.options;
-    const { name, version, hash } = engine.id;
-    return {
-      cluster: this.pristine ? 0 : this.identity.cluster,
-      replica: this.self,
-      node,
-      url,
-      boot: this.identity.boot,
-      recovering: this.recovering,
-      sync: storage.sync.mode,
-      index: this.replica.raft.lastIndex,
-      pristine: this.pristine,
-      engine: `${name}/${version}/${hash}`,
-      protocol: PROTOCOL,
-      nodes: [...nodes.keys()].sort((a, b) => a - b),
-      role,
-    };
-  }
-
-  #admit(hello: Hello): string | null {
-    const { name, version, hash } = this.options.engine.id;
-    const engine = `${name}/${version}/${hash}`;
-    if (hello.engine !== engine) {
-      return `ENGINE_MISMATCH: node ${hello.node} runs ${hello.engine}, this node ${engine}: run the same release on all nodes`;
-    }
-    if (hello.node === this.options.node) {
-      return `CONFIG_INVALID: both nodes have the number ${hello.node}: give one of them another id`;
-    }
-    const twin = this.peers.byNode(hello.node);
-    if (twin && twin.hello.replica !== hello.replica) {
-      return `CONFIG_INVALID: number ${hello.node} belongs to a live replica at ${twin.hello.url}: give the new node another id`;
-    }
-    return this.peers.contradiction(hello);
-  }
-
   #up(peer: Peer): void {
     const { replica, node, recovering } = peer.hello;
     const known = this.peers.connected(replica) !== undefined;
@@ -285,10 +259,16 @@ export class Node implements NodeInside {
       this.replica.withRaft((raft) => raft.peerRestarted(replica, recovering));
     }
     if (!known) this.options.logger.info('peer connected', { node, replica });
-    this.#invitations.answered(peer.hello);
-    this.#lookedAt = Number.NEGATIVE_INFINITY;
+    this.#changed(peer);
     if (this.pristine) this.joining.step();
     this.replica.wake();
+  }
+
+  /** A peer said hello: who waited for it is looked after at the next tick. */
+  #changed({ hello }: Peer): void {
+    this.#invitations.answered(hello);
+    this.lostMajority.met(hello);
+    this.#lookedAt = Number.NEGATIVE_INFINITY;
   }
 
   #down(peer: Peer, reason: string): void {
@@ -303,7 +283,8 @@ export class Node implements NodeInside {
     this.replica.withRaft((raft) => raft.unreachable(replica));
     if (!wasLeader) return;
     this.replica.proposals.leaderChanged();
-    this.replica.leaderLost();
+    // A connection that a newer one replaces says nothing about its peer.
+    if (reason !== REPLACED) this.replica.leaderLost();
   }
 
   #hooks(): ConstructorParameters<typeof Replica>[0]['hooks'] {
@@ -324,7 +305,7 @@ export class Node implements NodeInside {
       applied: (index) => this.#applied(index),
       snapshotWanted: (to) => this.snapshotSender.start(to),
       removed: (index) => this.#removed(index),
-      recovered: () => this.#recovered(),
+      recovered: () => this.recovered(),
       failed: (error) => this.#failed(error),
     };
   }
@@ -388,7 +369,19 @@ export class Node implements NodeInside {
     this.changed();
   }
 
-  #recovered(): void {
+  /** Nobody is left to recover from. */
+  #recoverAlone(): void {
+    if (!this.lostMajority.inVain()) return;
+    this.options.logger.warn(
+      'a majority of the voters lost what was not synced: going on with what is left',
+      { index: this.replica.raft.lastIndex },
+    );
+    this.recovered();
+    this.#campaignAlone();
+  }
+
+  /** This replica counts again: its boot is stored first, synced. */
+  recovered(): void {
     this.recovering = false;
     this.saveIdentity({ ...this.identity, osBootId: this.options.platform.osBootId });
     this.replica.withRaft((raft) => raft.recovered());
@@ -419,6 +412,7 @@ export class Node implements NodeInside {
   #lookAfter(): void {
     const { raft } = this.replica;
     this.joining.step();
+    if (this.recovering) this.#recoverAlone();
     if (raft.role === 'leader') {
       this.membership.step();
       this.#rememberProgress();

@@ -103,14 +103,24 @@ export class PeerTraffic {
     if (message.from !== from || message.to !== node.self || !this.#accepts(cluster)) return;
     const peer = node.peers.connected(from);
     if (peer) peer.theirSentAt = frame.sentAt;
-    const { raft, stateMachine } = node.replica;
-    if (raft.role === 'leader') {
-      node.lag.echoFromPeer(from, frame.echo);
-    } else if (from === raft.leader && frame.leaderLag >= 0 && frame.echo > 0) {
-      const freshAt = frame.echo - frame.leaderLag;
-      node.lag.echoFromLeader(freshAt, frame.commit, stateMachine.applied.index);
-    }
+    this.#notePeer(from, frame);
     node.replica.step(message);
+  }
+
+  /** What a message of the current term tells of who leads and how fresh this replica is. */
+  #notePeer(from: ReplicaId, frame: NodeFrame & { kind: 'raft' }): void {
+    const { lag, lostMajority, replica } = this.#node;
+    const { raft, stateMachine } = replica;
+    // Whoever is in another term may follow another leader already.
+    if (frame.message.term !== raft.term) return;
+    if (raft.role === 'leader') {
+      lag.echoFromPeer(from, frame.echo);
+      return;
+    }
+    if (from !== raft.leader) return;
+    lostMajority.heardLeader();
+    if (frame.leaderLag < 0 || frame.echo <= 0) return;
+    lag.echoFromLeader(frame.echo - frame.leaderLag, frame.commit, stateMachine.applied.index);
   }
 
   /** A pristine node listens to the cluster that it promised to found, or that it asked to join. */

@@ -56,9 +56,12 @@ export function openIdentity(storage: NodeStorage, platform: Platform): Identity
   return identity;
 }
 
-/** Whether a relaxed-mode storage may have lost what it wrote last: another or an unknown boot of the system. */
+/**
+ * Whether a relaxed-mode storage may have lost what it wrote last: another or an unknown boot of the system. A log that
+ * looks pristine may be one that lost everything: only who never heard of a cluster has nothing to lose.
+ */
 function lostBoot(identity: Identity, storage: NodeStorage, platform: Platform): boolean {
-  if (storage.sync.mode === 'durable') return false;
+  if (storage.sync.mode === 'durable' || identity.cluster === 0) return false;
   return platform.osBootId === '' || identity.osBootId !== platform.osBootId;
 }
 
@@ -125,7 +128,7 @@ export function recover(options: RecoverOptions): Recovered {
       maxPendingReads: limits.maxPendingReads,
     },
     seed: new DataView(seed.buffer).getUint32(0),
-    recovering: !pristine && lostBoot(identity, storage, platform),
+    recovering: lostBoot(identity, storage, platform),
   };
   return { identity, stateMachine, start, pristine };
 }
