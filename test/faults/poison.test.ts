@@ -13,6 +13,8 @@ import { type NodeProcess, ProcessCluster } from '../kit/process-cluster.ts';
 const ENDLESS = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)';
 /** What an endless write may cost: three replicas run it on the processors of one machine. */
 const BUDGET = { softSteps: 500, hardSteps: 2000 };
+/** What a slow sender has for the headers of a request. */
+const HEADERS_MS = 2000;
 
 let cluster: ProcessCluster;
 let target: NodeProcess;
@@ -20,7 +22,7 @@ let client: Client;
 let written = 0;
 
 beforeAll(async () => {
-  cluster = await ProcessCluster.create(3);
+  cluster = await ProcessCluster.create(3, ['--limits', `headersMs=${HEADERS_MS}`]);
   await cluster.start();
   target = await cluster.leader();
   client = connect(cluster.urls);
