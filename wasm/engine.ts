@@ -67,6 +67,11 @@ export interface Budget {
   readonly steps: number;
   /** Bytes of engine heap above what was in use when the budget was armed. */
   readonly memoryBytes: number;
+  /**
+   * Bytes of heap that compiling one statement may take (`memory` beyond it): what bounds the time that compiling
+   * takes. Two limits as for the others, see `PREPARE_BYTES`. Without it only `memoryBytes` counts.
+   */
+  readonly prepareBytes?: number | undefined;
 }
 
 /** A compiled engine; opens any number of independent instances over page stores. */
@@ -83,7 +88,8 @@ export interface Engine {
 export interface Connection {
   /**
    * Compiles one statement, or returns it from the connection's statement cache. `null` for text that holds only
-   * white space and comments. Throws `SqlError` (also when forbidden: `notAllowed`).
+   * white space and comments. Throws `SqlError` (also when forbidden: `not-allowed`; too much to plan: `steps`, for a
+   * reader `timeout`; too large: `memory`).
    * A second statement behind the first is an error unless `prepareNext` is used.
    */
   prepare(sql: string): Statement | null;

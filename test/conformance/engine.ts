@@ -6,6 +6,7 @@ import { describe } from 'vitest';
 import { testEngineCommands } from './engine-commands.ts';
 import { testEngineFaults } from './engine-faults.ts';
 import { testEngineForbidden } from './engine-forbidden.ts';
+import { testEngineLimits } from './engine-limits.ts';
 import { testEngineReaders } from './engine-readers.ts';
 import { testEngineSql } from './engine-sql.ts';
 import type { EngineFactory } from './engine-support.ts';
@@ -16,6 +17,7 @@ export function testEngine(name: string, factory: EngineFactory): void {
     testEngineSql(factory);
     testEngineForbidden(factory);
     testEngineCommands(factory);
+    testEngineLimits(factory);
     testEngineReaders(factory);
     testEngineFaults(factory);
   });

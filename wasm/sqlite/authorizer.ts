@@ -5,7 +5,7 @@
 import { leadingWords, statementEnd } from './sql-text.ts';
 
 /** Action codes of `sqlite3_set_authorizer`. */
-const ACTION = {
+export const ACTION = {
   CREATE_TEMP_INDEX: 3,
   CREATE_TEMP_VIEW: 6,
   DELETE: 9,

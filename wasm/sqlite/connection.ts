@@ -2,8 +2,9 @@
 import { assert } from '../../src/wire/assert.ts';
 import type { Connection as Contract, EngineLimits, Statement } from '../engine.ts';
 import {
-  EXPRESSION_DEPTH_MAX,
+  GENERATED_COLUMNS_MAX,
   LARGE_STATEMENT_BYTES,
+  PLANNER_STEPS_MAX,
   STATEMENT_CACHE,
   STEP_UNIT,
 } from '../limits.ts';
@@ -14,6 +15,7 @@ import {
   trustedRights,
 } from './authorizer.ts';
 import { SQLITE } from './codes.ts';
+import { applyLimits, GENERATED_REFUSAL, lowerLimits } from './compile-limits.ts';
 import { NO_HEAP_LIMIT, WORD } from './control.ts';
 import { plainError, readError, refusedError } from './errors.ts';
 import type { Pointer } from './exports.ts';
@@ -21,17 +23,13 @@ import { createFunctions, registerFunctions } from './functions.ts';
 import type { Instance } from './instance.ts';
 import type { Authorized, LinkedInstance } from './linked.ts';
 import { Script } from './script.ts';
-import { isBlank } from './sql-text.ts';
+import { generatedColumns, isBlank } from './sql-text.ts';
 import { CompiledStatement } from './statement.ts';
 import { StatementCache } from './statement-cache.ts';
 import { type StatementTables, TableCollector } from './tables.ts';
 import { DATABASE_NAME } from './vfs.ts';
 
 const PREPARE_PERSISTENT = 1;
-const LIMIT_LENGTH = 0;
-const LIMIT_SQL_LENGTH = 1;
-const LIMIT_EXPR_DEPTH = 3;
-const LIMIT_LIKE_PATTERN_LENGTH = 8;
 /** `sqlite3_db_config` switches with the value they get. */
 const SWITCHES: readonly (readonly [option: number, value: number])[] = [
   [1002, 1], // ENABLE_FKEY
@@ -52,6 +50,8 @@ export abstract class Connection implements Contract, Authorized {
   rights: StatementRights;
   refusal: string | null = null;
   collector: TableCollector | null = null;
+  programs: Set<number> | null = null;
+  altered: string | null = null;
   /** Grows with everything that may change the schema. */
   schemaGeneration = 0;
   abstract readonly interruptKind: 'steps' | 'timeout';
@@ -64,6 +64,7 @@ export abstract class Connection implements Contract, Authorized {
   readonly #own = new StatementCache(STATEMENT_CACHE);
   /** Maintenance statements, which nobody may get without asking for privileges again. */
   readonly #privileged = new StatementCache(STATEMENT_CACHE);
+  readonly #programs = new Set<number>();
   #script: Script | null = null;
   #closed = false;
 
@@ -115,17 +116,14 @@ export abstract class Connection implements Contract, Authorized {
 
   /** Sets what `EngineLimits` says about values and texts. */
   protected applyTextLimits(limits: EngineLimits): void {
-    const { x } = this.instance;
-    x.sqlite3_limit(this.db, LIMIT_LENGTH, limits.valueBytes);
-    x.sqlite3_limit(this.db, LIMIT_SQL_LENGTH, limits.sqlBytes);
-    x.sqlite3_limit(this.db, LIMIT_EXPR_DEPTH, EXPRESSION_DEPTH_MAX);
-    x.sqlite3_limit(this.db, LIMIT_LIKE_PATTERN_LENGTH, limits.patternBytes);
+    applyLimits(this.instance, this.db, limits);
   }
 
   prepare(sql: string): Statement | null {
     this.instance.alive();
     const cached = this.#cache.take(sql);
-    if (cached !== undefined) return cached;
+    // What the schema's change would refuse must be refused here, not when SQLite compiles it again in a step.
+    if (cached !== undefined && cached.generation === this.schemaGeneration) return cached;
     const script = new Script(this.instance, sql);
     let compiled: { statement: CompiledStatement | null; next: number };
     try {
@@ -251,7 +249,7 @@ export abstract class Connection implements Contract, Authorized {
   }
 
   #compileOnly(sql: Pointer): void {
-    this.#prepare(sql, false);
+    this.#prepare(sql, false, true);
     this.instance.x.sqlite3_finalize(this.instance.i32[this.instance.scratch >> 2]!);
   }
 
@@ -306,22 +304,63 @@ export abstract class Connection implements Contract, Authorized {
     if ('refused' in rights) throw refusedError(rights.refused);
     this.rights = rights;
     this.refusal = null;
+    const generated = !trusted && rights.schema ? generatedColumns(sql, from) : 0;
+    if (generated > GENERATED_COLUMNS_MAX) throw refusedError(GENERATED_REFUSAL);
+    const restoreLimits = lowerLimits(instance, this.db, sql, generated);
+    try {
+      const compiled = this.#compileAny(script, from, rights, trusted, persistent);
+      if (generated > 0) this.#checkAltered(compiled.statement);
+      return compiled;
+    } finally {
+      restoreLimits?.();
+    }
+  }
+
+  /** Refuses an ALTER TABLE that adds one generated column too many. */
+  #checkAltered(statement: CompiledStatement | null): void {
+    if (this.altered === null || statement === null) return;
+    const table = this.altered.replaceAll("'", "''");
+    const { rights, refusal } = this;
+    const generated = this.ownInteger(
+      `SELECT count(*) FROM pragma_table_xinfo('${table}') WHERE hidden IN (2, 3)`,
+    );
+    this.rights = rights;
+    this.refusal = refusal;
+    if (generated < GENERATED_COLUMNS_MAX) return;
+    statement.finalize();
+    throw refusedError(GENERATED_REFUSAL);
+  }
+
+  /** Compiles the first statement that is more than a comment. */
+  #compileAny(
+    script: Script,
+    from: number,
+    rights: StatementRights,
+    trusted: boolean,
+    persistent: boolean,
+  ): { statement: CompiledStatement | null; next: number } {
+    const { instance } = this;
+    const { sql } = script;
+    this.altered = null;
     let at = from;
     let rc: number = SQLITE.OK;
     for (;;) {
       const start = script.seek(at);
       const compileBytes = instance.peakOf(() => {
-        rc = this.#prepare(start, persistent || trusted);
+        rc = this.#prepare(start, persistent || trusted, trusted);
       });
       const pointer = instance.i32[instance.scratch >> 2]!;
       const next = script.unitsAt(instance.i32[(instance.scratch >> 2) + 1]!);
       if (rc !== SQLITE.OK) {
-        throw readError(instance, this.db, rc, {
+        const error = readError(instance, this.db, rc, {
           refusal: this.refusal,
           interrupt: this.interruptKind,
           sql,
           from: at,
+          compiling: true,
         });
+        if (!instance.dead) instance.setWord(WORD.interrupted, 0);
+        throw error;
       }
       if (pointer !== 0) {
         return {
@@ -334,26 +373,45 @@ export abstract class Connection implements Contract, Authorized {
     }
   }
 
-  /** `sqlite3_prepare_v3` with the progress handler off; statement and tail are left in the scratch space. */
-  #prepare(sql: Pointer, persistent: boolean): number {
-    const { instance } = this;
-    const { scratch } = instance;
-    const armed = instance.word(WORD.armed);
-    instance.setWord(WORD.armed, 0);
-    instance.i32[scratch >> 2] = 0;
+  /**
+   * `sqlite3_prepare_v3`; statement and tail are left in the scratch space. For statements from outside the progress
+   * handler counts the planner's work, and memory has a bound; our own are not limited.
+   */
+  #prepare(sql: Pointer, persistent: boolean, unlimited: boolean): number {
+    const { instance, db } = this;
+    const { scratch, i32: words } = instance;
+    const at = instance.control >> 2;
+    const armed = words[at + WORD.armed]!;
+    const remaining = words[at + WORD.remaining]!;
+    const ask = words[at + WORD.ask]!;
+    const heapLimit = words[at + WORD.heapLimit]!;
+    words[scratch >> 2] = 0;
+    words[at + WORD.armed] = unlimited ? 0 : 1;
+    words[at + WORD.tooDeep] = 0;
+    if (!unlimited) {
+      words[at + WORD.remaining] = PLANNER_STEPS_MAX;
+      words[at + WORD.ask] = 0;
+      words[at + WORD.interrupted] = 0;
+      words[at + WORD.heapLimit] = this.compileLimit(words[at + WORD.heapUsed]! >>> 0, heapLimit);
+      this.#programs.clear();
+      this.programs = this.#programs;
+    }
+    const flags = persistent ? PREPARE_PERSISTENT : 0;
     try {
-      return instance.x.sqlite3_prepare_v3(
-        this.db,
-        sql,
-        -1,
-        persistent ? PREPARE_PERSISTENT : 0,
-        scratch,
-        scratch + 4,
-      );
+      return instance.x.sqlite3_prepare_v3(db, sql, -1, flags, scratch, scratch + 4);
     } catch (error) {
       throw instance.crash(error);
     } finally {
-      if (!instance.dead) instance.setWord(WORD.armed, armed);
+      this.programs = null;
+      if (!instance.dead) {
+        instance.setWord(WORD.armed, armed);
+        instance.setWord(WORD.remaining, remaining);
+        instance.setWord(WORD.ask, ask);
+        instance.setWord(WORD.heapLimit, heapLimit);
+      }
     }
   }
+
+  /** The heap limit (a word) while a statement is compiled, when `used` bytes are in use and `limit` is in force. */
+  protected abstract compileLimit(used: number, limit: number): number;
 }

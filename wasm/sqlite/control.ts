@@ -1,7 +1,7 @@
 /** The control block: words that the trampolines and JavaScript share. `trampolines.wat` has the same list. */
 
 /** Bytes of the control block. */
-export const CONTROL_BYTES = 80;
+export const CONTROL_BYTES = 96;
 
 /** Indexes of 32-bit words, counted from the block's address divided by 4. */
 export const WORD = {
@@ -18,6 +18,9 @@ export const WORD = {
   bytes: 12,
   header: 14,
   authMask: 18,
+  stackLimit: 20,
+  tooDeep: 21,
+  stackFloor: 22,
 } as const;
 
 /** No heap limit: the largest unsigned word. */

@@ -23,6 +23,8 @@ export interface ErrorContext {
   /** The statement's text and the UTF-16 offset where it begins, for the error's offset. */
   readonly sql: string;
   readonly from: number;
+  /** Whether the statement was being compiled. */
+  readonly compiling?: boolean | undefined;
 }
 
 /** Reads the error that a call on `db` has just reported. An error that is fatal ends the instance. */
@@ -35,7 +37,7 @@ export function readError(
   const extended = instance.x.sqlite3_extended_errcode(db);
   const code = (extended & 0xff) === (rc & 0xff) ? extended : rc;
   const text = instance.text(instance.x.sqlite3_errmsg(db)) ?? codeName(code);
-  const refusal = context.refusal ?? refusalBySqlite(text);
+  const refusal = context.refusal ?? refusalByDepth(instance) ?? refusalBySqlite(text);
   const kind = kindOf(instance, code, refusal, context.interrupt);
   const bytes = instance.x.sqlite3_error_offset(db);
   const offset = bytes < 0 ? -1 : context.from + unitsOfBytes(context.sql, context.from, bytes);
@@ -45,7 +47,15 @@ export function readError(
   if (kind === 'not-allowed') {
     return new SqlError(kind, SQLITE.AUTH, 'SQLITE_AUTH', refusal ?? text, { offset });
   }
-  return new SqlError(kind, code, codeName(code), messageOf(kind, text), { offset });
+  const message = messageOf(kind, text, context.compiling === true);
+  return new SqlError(kind, code, codeName(code), message, { offset });
+}
+
+/** What the authorizer's trampoline refused without asking; forgotten by asking. */
+function refusalByDepth(instance: Instance): string | null {
+  if (instance.word(WORD.tooDeep) === 0) return null;
+  instance.setWord(WORD.tooDeep, 0);
+  return 'the statement is nested too deep and not allowed: use fewer triggers that set off triggers, cascading foreign keys, views of views or nested queries';
 }
 
 /** What SQLite refuses by itself before the authorizer is asked, in our words; null for any other message. */
@@ -76,7 +86,13 @@ function kindOf(
   return FATAL.has(primary) ? 'crash' : 'sql';
 }
 
-function messageOf(kind: SqlErrorKind, text: string): string {
+function messageOf(kind: SqlErrorKind, text: string, compiling: boolean): string {
+  if (compiling && (kind === 'steps' || kind === 'timeout')) {
+    return 'the statement takes too long to compile: join fewer tables or use fewer conditions';
+  }
+  if (compiling && kind === 'memory') {
+    return 'the statement is too large: compiling it needs more memory than its limit allows; send it as several statements, or its values as parameters';
+  }
   switch (kind) {
     case 'steps':
       return 'the statement ran too long: its budget of steps is used up';

@@ -8,6 +8,7 @@ export interface SqliteExports {
   readonly __indirect_function_table: WebAssembly.Table;
   __wasm_call_ctors(): void;
   malloc(bytes: number): Pointer;
+  emscripten_stack_get_current(): Pointer;
   free(pointer: Pointer): void;
   sqlite3__wasm_config_i(option: number, value: number): number;
   sqlite3__wasm_db_config_ip(db: Pointer, option: number, value: number, out: Pointer): number;

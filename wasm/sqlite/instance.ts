@@ -7,7 +7,7 @@
  */
 import { assert } from '../../src/wire/assert.ts';
 import { type EngineHost, SqlError } from '../engine.ts';
-import { INSTANCE_PAGES_MAX } from '../limits.ts';
+import { INSTANCE_PAGES_MAX, STACK_BYTES_MAX, STACK_FLOOR_BYTES } from '../limits.ts';
 import { CONTROL_BYTES, NO_HEAP_LIMIT, WORD } from './control.ts';
 import {
   MEMORY_METHODS,
@@ -88,6 +88,9 @@ export class Instance {
     this.scratch = this.x.malloc(SCRATCH_BYTES);
     this.u8.fill(0, this.control, this.control + CONTROL_BYTES);
     this.setWord(WORD.heapLimit, NO_HEAP_LIMIT);
+    const stack = this.x.emscripten_stack_get_current();
+    this.setWord(WORD.stackLimit, stack - STACK_BYTES_MAX);
+    this.setWord(WORD.stackFloor, stack - STACK_FLOOR_BYTES);
     this.#exported = new WebAssembly.Instance(modules.trampolines, {
       sqlite: { ...exported, memory },
       host: {

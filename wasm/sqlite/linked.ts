@@ -1,9 +1,9 @@
 /** An instance joined to a page store, with the connections and functions that its callbacks lead to. */
 import { must } from '../../src/wire/assert.ts';
 import type { EngineHost } from '../engine.ts';
-import { CHARGE_BYTES } from '../limits.ts';
+import { CHARGE_BYTES, TRIGGERS_MAX } from '../limits.ts';
 import type { PageStore } from '../page-store.ts';
-import { refuse, type StatementRights } from './authorizer.ts';
+import { ACTION, refuse, type StatementRights } from './authorizer.ts';
 import { SQLITE } from './codes.ts';
 import { WORD } from './control.ts';
 import type { Pointer } from './exports.ts';
@@ -20,7 +20,14 @@ export interface Authorized {
   refusal: string | null;
   /** Hears of all actions while it is set. */
   collector: TableCollector | null;
+  /** While a statement from outside is compiled: the triggers and cascading deletes it has set off so far. */
+  programs: Set<number> | null;
+  /** The table of the ALTER TABLE that is being compiled. */
+  altered: string | null;
 }
+
+/** Statements that R-Tree and FTS5 compile for themselves write to tables with these endings. */
+const SHADOW_TABLE = /_(node|rowid|parent|data|idx|content|docsize|config)$/i;
 
 /** See the file's comment. */
 export class LinkedInstance {
@@ -42,8 +49,8 @@ export class LinkedInstance {
     this.instance = new Instance(modules, host, {
       ...PageFiles.callbacks(() => must(files)),
       expired: () => (host.monotonicMs() >= this.deadlineAt ? 1 : 0),
-      authorize: (id, action, first, second, database) =>
-        this.#authorize(id, action, first, second, database),
+      authorize: (id, action, first, second, database, trigger) =>
+        this.#authorize(id, action, first, second, database, trigger),
       call: (fn, context, argc, argv) => must(this.functions[fn])(context, argc, argv),
     });
     this.files = new PageFiles(this.instance, store, writable);
@@ -68,18 +75,18 @@ export class LinkedInstance {
     first: Pointer,
     second: Pointer,
     database: Pointer,
+    trigger: Pointer,
   ): number {
     const connection = must(this.#connections.get(id));
     const { instance } = this;
     connection.collector?.note(action, instance.text(first) ?? '');
     if (connection.rights.unchecked) return SQLITE.OK;
-    const refusal = refuse(
-      connection.rights,
-      action,
-      instance.text(first) ?? '',
-      instance.text(second) ?? '',
-      instance.text(database) ?? '',
-    );
+    const name = instance.text(first) ?? '';
+    const other = instance.text(second) ?? '';
+    if (action === ACTION.ALTER_TABLE) connection.altered = other;
+    const refusal =
+      refuse(connection.rights, action, name, other, instance.text(database) ?? '') ??
+      refusePrograms(connection.programs, action, name, trigger);
     if (refusal === null) return SQLITE.OK;
     connection.refusal ??= refusal;
     return 1; // SQLITE_DENY
@@ -111,4 +118,26 @@ export class LinkedInstance {
     instance.setWord(WORD.interrupted, 1);
     return false;
   }
+}
+
+/**
+ * Counts what makes SQLite compile programs inside programs: triggers, known by the address of their name, and
+ * cascading deletes, which have none. How deep they nest is bounded by SQLite's stack; this bounds how many they are.
+ */
+function refusePrograms(
+  programs: Set<number> | null,
+  action: number,
+  table: string,
+  trigger: Pointer,
+): string | null {
+  if (programs === null) return null;
+  if (trigger !== 0) {
+    if (action === ACTION.INSERT || action === ACTION.UPDATE || action === ACTION.DELETE) {
+      programs.add(trigger);
+    }
+  } else if (action === ACTION.DELETE && !SHADOW_TABLE.test(table)) {
+    programs.add(-1 - programs.size);
+  }
+  if (programs.size <= TRIGGERS_MAX) return null;
+  return `more than ${TRIGGERS_MAX} triggers and cascading deletes in one statement are not allowed: use fewer triggers, or delete in several statements`;
 }

@@ -1,6 +1,6 @@
 /** Connections that read: each statement sees the newest commit at its first step and keeps that view until reset. */
 import { type EngineLimits, type Reader, type ReaderHost, SqlError } from '../engine.ts';
-import { READER_CACHE_PAGES } from '../limits.ts';
+import { PREPARE_BYTES, READER_CACHE_PAGES } from '../limits.ts';
 import { SQLITE } from './codes.ts';
 import { Connection } from './connection.ts';
 import { NO_HEAP_LIMIT, WORD } from './control.ts';
@@ -45,6 +45,10 @@ class ReaderConnection extends Connection implements Reader {
     this.#file = linked.files.lastOpened;
     this.applyTextLimits(limits);
     this.exec(`PRAGMA cache_size = ${READER_CACHE_PAGES}`);
+  }
+
+  protected override compileLimit(used: number): number {
+    return Math.min(this.#heapLimit >>> 0, used + PREPARE_BYTES.hard);
   }
 
   setDeadline(ms: number): void {

@@ -72,6 +72,35 @@ export function isBlank(sql: string, at: number): boolean {
   return true;
 }
 
+/**
+ * How many generated columns the CREATE TABLE or ALTER TABLE at `from` may define: each has `AS (`. A `CREATE TABLE …
+ * AS SELECT` has none.
+ */
+export function generatedColumns(sql: string, from: number): number {
+  const words = leadingWords(sql, from, 7);
+  if (words[1] !== 'TABLE' || (words[0] !== 'CREATE' && words[0] !== 'ALTER')) return 0;
+  if (words[0] === 'CREATE' && words.indexOf('AS', 3) > 0) return 0;
+  let found = 0;
+  let after = false;
+  for (let token = nextToken(sql, from); token !== null; token = nextToken(sql, token.end)) {
+    if (token.kind === 'semicolon' && found > 0) return found;
+    if (after && sql[token.start] === '(') found++;
+    after = token.kind === 'word' && token.end - token.start === 2 && isAs(sql, token.start);
+  }
+  return found;
+}
+
+function isAs(sql: string, at: number): boolean {
+  return sql.slice(at, at + 2).toUpperCase() === 'AS';
+}
+
+/** How many parameters with a name `sql` has at most: texts inside quotes are counted too. */
+export function namedParametersAtMost(sql: string): number {
+  let found = 0;
+  for (const _ of sql.matchAll(/[:@$#][\w$\u0080-\uffff]/g)) found++;
+  return found;
+}
+
 /** Offset of the first semicolon from `at` on, or of the end of the text. */
 export function statementEnd(sql: string, at: number): number {
   let token = nextToken(sql, at);

@@ -31,6 +31,8 @@ export class CompiledStatement implements Statement {
   readonly rights: StatementRights;
   /** Bytes of heap that compiling took at its peak. */
   readonly compileBytes: number;
+  /** The connection's schema generation when it was compiled. */
+  readonly generation: number;
   columnCount: number;
   /** Between its first step and reset. */
   running = false;
@@ -54,6 +56,7 @@ export class CompiledStatement implements Statement {
     this.from = from;
     this.rights = rights;
     this.compileBytes = compileBytes;
+    this.generation = connection.schemaGeneration;
     this.#connection = connection;
     this.#instance = instance;
     this.#pointer = pointer;

@@ -3,7 +3,7 @@
 ;; A JavaScript function cannot stand in a WebAssembly function table, and some runtimes forbid generating code at run
 ;; time. So every callback is an export of this one precompiled module; what is frequent never leaves WebAssembly.
 ;;
-;; The control block (import host.control, 80 bytes) is shared with JavaScript (budget.ts names the same words):
+;; The control block (import host.control, 96 bytes) is shared with JavaScript (budget.ts names the same words):
 ;;    0 i32 armed         1 while progress ticks count
 ;;    4 i32 remaining     units of the budget that are left; below zero: interrupt
 ;;    8 i32 interrupted   1 once the handler has interrupted
@@ -17,6 +17,9 @@
 ;;   48 i64 bytes         its size
 ;;   56 16 bytes          bytes 24..39 of its page 1; the first four are the epoch, SQLite's change counter
 ;;   72 i64 auth mask     bit set: ask JavaScript about this authorizer action
+;;   80 i32 stack limit   the authorizer refuses what is asked with SQLite's stack below this address
+;;   84 i32 too deep      1 once it did
+;;   88 i32 stack floor   an allocation with the stack below this address fails: SQLite's stack has no end of its own
 ;;
 ;; An open file (64 bytes): 0 methods | 4 id | 8 reader | 12 locked | 16 f64 epoch | 24 i64 bytes | 32 16 header bytes
 (module
@@ -24,6 +27,7 @@
   (import "sqlite" "malloc" (func $malloc (param i32) (result i32)))
   (import "sqlite" "free" (func $free (param i32)))
   (import "sqlite" "realloc" (func $realloc (param i32 i32) (result i32)))
+  (import "sqlite" "emscripten_stack_get_current" (func $stack (result i32)))
   (import "sqlite" "sqlite3_user_data" (func $user_data (param i32) (result i32)))
   (import "sqlite" "sqlite3_bind_int64" (func $bind_int64 (param i32 i32 i64) (result i32)))
   (import "sqlite" "sqlite3_column_type" (func $column_type (param i32 i32) (result i32)))
@@ -95,6 +99,8 @@
   ;; ---- sqlite3_mem_methods: malloc with an exact count and a limit; the size stands in the 8 bytes before a block
 
   (func $refused (param $n i32) (result i32)
+    (if (i32.lt_u (call $stack) (i32.load offset=88 (global.get $C)))
+      (then (i32.store offset=32 (global.get $C) (i32.const 1)) (return (i32.const 1))))
     (if (i32.gt_u (i32.add (i32.load offset=16 (global.get $C)) (local.get $n))
                   (i32.load offset=20 (global.get $C)))
       (then (i32.store offset=28 (global.get $C) (i32.const 1)) (return (i32.const 1))))
@@ -263,7 +269,10 @@
     (i32.store offset=8 (global.get $C) (i32.const 1))
     (i32.const 1))
 
+  ;; How deep SQLite is in its own stack is the same on every machine, unlike the room that a runtime's stack has.
   (func (export "authorizer") (param $id i32) (param $op i32) (param i32 i32 i32 i32) (result i32)
+    (if (i32.lt_u (call $stack) (i32.load offset=80 (global.get $C)))
+      (then (i32.store offset=84 (global.get $C) (i32.const 1)) (return (i32.const 1))))
     (if (i64.eqz (i64.and (i64.load offset=72 (global.get $C))
           (i64.shl (i64.const 1) (i64.extend_i32_u (local.get $op)))))
       (then (return (i32.const 0))))

@@ -32,6 +32,7 @@ export class WriterConnection extends Connection implements Writer {
   #totalAtBegin = 0;
   #stepsAtBegin = 0;
   #heapAtBegin = 0;
+  #prepareBytes = Infinity;
   #cookieBefore: number | null = null;
   #statisticsWritten = false;
 
@@ -141,6 +142,7 @@ export class WriterConnection extends Connection implements Writer {
     words[at + WORD.ask] = 0;
     words[at + WORD.heapLimit] = Math.min(HEAP_MAX, heap + Math.max(0, budget.memoryBytes));
     words[at + WORD.heapPeak] = heap;
+    this.#prepareBytes = budget.prepareBytes ?? Infinity;
     words[at + WORD.heapRefused] = 0;
     words[at + WORD.heapFailed] = 0;
     words[at + WORD.armed] = 1;
@@ -153,10 +155,15 @@ export class WriterConnection extends Connection implements Writer {
     words[at + WORD.armed] = 0;
     words[at + WORD.heapLimit] = NO_HEAP_LIMIT;
     words[at + WORD.interrupted] = 0;
+    this.#prepareBytes = Infinity;
     return {
       steps: this.#stepsAtBegin - words[at + WORD.remaining]!,
       memoryBytes: (words[at + WORD.heapPeak]! >>> 0) - this.#heapAtBegin,
     };
+  }
+
+  protected override compileLimit(used: number, limit: number): number {
+    return Math.min(limit >>> 0, used + this.#prepareBytes);
   }
 
   setForeignKeys(enabled: boolean): void {

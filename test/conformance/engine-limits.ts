@@ -1,0 +1,123 @@
+/**
+ * What is nested deep, multiplies, or is endless, one line each: the engine answers or refuses, in an error that is the
+ * same everywhere; it never crashes (architecture, section 5: nothing a client sends can stop a node).
+ */
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Budget, Writer } from '../../wasm/engine.ts';
+import { PREPARE_BYTES } from '../../wasm/limits.ts';
+import {
+  ALLOWED,
+  DENSE_JOIN,
+  INDEXED,
+  list,
+  nest,
+  REFUSED,
+  triggerChain,
+} from './engine-limits-cases.ts';
+import {
+  all,
+  CommandHost,
+  command,
+  type EngineFactory,
+  failure,
+  limits,
+} from './engine-support.ts';
+
+/** A command's allowance as a cluster has it by default. */
+const BUDGET: Budget = {
+  steps: 20_000,
+  memoryBytes: 192 * 1024 * 1024,
+  prepareBytes: PREPARE_BYTES.soft,
+};
+
+/** Registers the suite. */
+export function testEngineLimits(factory: EngineFactory): void {
+  const { capabilities } = factory.engine;
+  let writer: Writer;
+
+  beforeEach(() => {
+    writer = factory.engine.openWriter(factory.createStore(), new CommandHost(), limits());
+  });
+
+  function alive(): void {
+    expect(all(writer, 'SELECT 1 + 1')).toEqual([[2]]);
+    expect(all(writer, 'PRAGMA integrity_check')).toEqual([['ok']]);
+  }
+
+  describe.skipIf(!capabilities.stepLimit || !capabilities.memoryLimit)('limits', () => {
+    test.each(REFUSED)(
+      '%s: refused, and the engine goes on',
+      (_name, setup, sql, kind, message) => {
+        for (const text of setup) all(writer, text);
+        const error = failure(() => command(writer, () => all(writer, sql), BUDGET));
+        expect([error.kind, error.message]).toEqual([kind, expect.stringMatching(message)]);
+        alive();
+      },
+    );
+
+    test.each(ALLOWED)('%s: works', (_name, setup, sql) => {
+      for (const text of setup) all(writer, text);
+      expect(() => command(writer, () => all(writer, sql), BUDGET)).not.toThrow();
+      alive();
+    });
+
+    test('a refused statement leaves the budget of its command alone', () => {
+      for (const text of INDEXED) all(writer, text);
+      const used = command(writer, () => {
+        expect(failure(() => writer.prepare(DENSE_JOIN(40))).kind).toBe('steps');
+        expect(failure(() => all(writer, 'SELECT nothing')).kind).toBe('sql');
+        return all(writer, 'INSERT INTO t VALUES (1, 2, 3) RETURNING a');
+      });
+      expect(used).toEqual([[1]]);
+    });
+
+    test('a statement from before a change of the schema is refused like a new one', () => {
+      for (const text of triggerChain(80).slice(0, -1)) all(writer, text);
+      all(writer, 'DROP TRIGGER r40');
+      all(writer, 'INSERT INTO t0 VALUES (1)');
+      all(writer, triggerChain(80)[81 + 40]!);
+      const error = failure(() => all(writer, 'INSERT INTO t0 VALUES (1)'));
+      expect([error.kind, error.message]).toEqual(['not-allowed', expect.stringMatching(/64/)]);
+      expect(all(writer, 'SELECT count(*) FROM t0')).toEqual([[1]]);
+    });
+
+    test('foreign keys that lead back to their own table nest as deep as SQLite allows', () => {
+      all(writer, 'CREATE TABLE t(a INTEGER PRIMARY KEY, p REFERENCES t ON DELETE CASCADE)');
+      const rows = (n: number): string =>
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${n}) INSERT INTO t SELECT i, nullif(i - 1, 0) FROM n`;
+      all(writer, rows(900));
+      all(writer, 'DELETE FROM t WHERE a = 1');
+      expect(all(writer, 'SELECT count(*) FROM t')).toEqual([[0]]);
+      all(writer, rows(1100));
+      expect(failure(() => all(writer, 'DELETE FROM t WHERE a = 1')).message).toMatch(/too deep/);
+      alive();
+    });
+
+    test.skipIf(!capabilities.fts5)('nested full-text queries are refused, long ones work', () => {
+      all(writer, 'CREATE VIRTUAL TABLE f USING fts5(a)');
+      all(writer, "INSERT INTO f VALUES ('x y z')");
+      const match = (query: string): unknown[][] =>
+        all(writer, 'SELECT rowid FROM f WHERE f MATCH ?', [query]);
+      expect(match(list(1000, () => 'x', ' AND '))).toEqual([[1]]);
+      for (const query of [
+        nest(10_000, '(', 'x', ')'),
+        nest(1000, '(x OR ', 'x', ')'),
+        list(1000, () => 'x', ' NOT '),
+      ]) {
+        expect(failure(() => match(query)).kind).toBe('sql');
+      }
+      alive();
+    });
+
+    test('readers have the same limits', () => {
+      const store = factory.createStore();
+      writer = factory.engine.openWriter(store, new CommandHost(), limits());
+      for (const text of INDEXED) all(writer, text);
+      const reader = factory.engine.openReaders(store, new CommandHost(), limits()).openReader();
+      expect(failure(() => all(reader, DENSE_JOIN(40))).kind).toBe('timeout');
+      const constants = `SELECT 1 WHERE ?1 IN (${list(100_000, (i) => `${i}+?1`, ',')})`;
+      expect(failure(() => all(reader, constants)).kind).toBe('memory');
+      expect(all(reader, 'SELECT count(*) FROM t')).toEqual([[0]]);
+    });
+  });
+}
