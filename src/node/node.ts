@@ -101,6 +101,8 @@ export class Node implements NodeInside {
       hooks: this.#hooks(),
     });
     this.session = new NodeSession(this.replica.proposals, {
+      now,
+      openMs: limits.requestTimeoutMs,
       mintSession: () => randomId(platform.entropy),
       window: () => this.replica.stateMachine.settings()['sessionWindow'] ?? 1024,
     });
@@ -321,7 +323,7 @@ export class Node implements NodeInside {
     }
     if (state.leader !== 0) {
       this.admin.leaderKnown(state.leader);
-      this.session.open(this.options.limits.requestTimeoutMs);
+      this.session.open();
     }
     this.changed();
   }
@@ -399,6 +401,7 @@ export class Node implements NodeInside {
   #tick(count: number): void {
     if (this.replica.stopped) return;
     this.replica.tick(count);
+    this.session.expire(this.replica.raft.leader !== 0);
     this.requests.expire();
     this.snapshotSender.tick();
     this.#invitations.expire();

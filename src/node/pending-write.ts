@@ -21,8 +21,37 @@ export interface PendingWrite {
   command: Uint8Array | null;
   /** Request id while it is forwarded, 0 otherwise. */
   forwardedAs: number;
+  /** When it is forwarded again unless it is answered, monotonic milliseconds. */
+  resendAt: number;
+  /** Its size, once it waits. */
+  bytes: number;
   previous: PendingWrite | null;
   next: PendingWrite | null;
+}
+
+/** A write that has no bytes yet. */
+export function pendingWrite(
+  done: (outcome: CommandOutcome) => void,
+  deadline: number,
+  own: boolean,
+  sequence: number,
+): PendingWrite {
+  return {
+    done,
+    deadline,
+    own,
+    sequence,
+    attempts: 0,
+    builder: null,
+    start: 0,
+    end: 0,
+    command: null,
+    forwardedAs: 0,
+    resendAt: 0,
+    bytes: 0,
+    previous: null,
+    next: null,
+  };
 }
 
 /** The command's bytes: a view. */
@@ -36,8 +65,12 @@ export class PendingList {
   head: PendingWrite | null = null;
   #tail: PendingWrite | null = null;
   length = 0;
+  /** Bytes of all commands in the list. */
+  bytes = 0;
 
   push(write: PendingWrite): void {
+    write.bytes = write.command?.length ?? write.end - write.start;
+    this.bytes += write.bytes;
     write.previous = this.#tail;
     write.next = null;
     if (this.#tail) this.#tail.next = write;
@@ -54,5 +87,6 @@ export class PendingList {
     write.previous = null;
     write.next = null;
     this.length--;
+    this.bytes -= write.bytes;
   }
 }

@@ -5,34 +5,27 @@
  */
 import type { NodeLimits } from '../config/limits.ts';
 import type { Raft } from '../raft/contract.ts';
-import { ByteWriter } from '../wire/bytes.ts';
-import { BatchBuilder, type CommandHeader, decodeCommand } from '../wire/command.ts';
+import { type CommandHeader, decodeCommand } from '../wire/command.ts';
 import { ENTRY_SLOW, EntryKind, type LogIndex, type ReplicaId, type Term } from '../wire/entry.ts';
-import { QuorliteError } from '../wire/error.ts';
+import { asQuorliteError, QuorliteError } from '../wire/error.ts';
 import { operationIsSlow, writeOperation } from '../wire/operation.ts';
 import type { CommandOutcome } from '../wire/result.ts';
+import { type Batch, Batches, type Manner } from './batches.ts';
 import type { WriteRequest } from './contract.ts';
+import { encodeCommand, operationBytes } from './encode-command.ts';
+import { Forwarding, type ForwardingHost } from './forwarding.ts';
+import { InFlight } from './in-flight.ts';
 import { NO_SESSION } from './no-session.ts';
-import { commandBytes, PendingList, type PendingWrite } from './pending-write.ts';
+import { commandBytes, PendingList, type PendingWrite, pendingWrite } from './pending-write.ts';
 import type { Stamper } from './stamps.ts';
+import { isPassing, noAnswer, notDone, refusedInDoubt, tooLarge } from './write-errors.ts';
 
 /** Entries in flight beyond which arriving writes gather in the next batch: what makes group commit. */
 const MAX_BATCHES_IN_FLIGHT = 4;
-/** Commands in one frame to the leader. */
-const MAX_FORWARDED = 512;
-
-interface Batch {
-  readonly builder: BatchBuilder;
-  readonly writes: PendingWrite[];
-  slow: boolean;
-  /** Nothing may join it: it holds a command that wants an entry of its own. */
-  sealed: boolean;
-}
 
 /** What proposals need of the node around them. */
-export interface ProposalsHost {
+export interface ProposalsHost extends ForwardingHost {
   readonly limits: NodeLimits;
-  now(): number;
   /** Fills an entry's seed. */
   seed(): Uint8Array;
   /** Wakes the loop. */
@@ -41,8 +34,6 @@ export interface ProposalsHost {
   needsOwnEntry(body: Uint8Array): boolean;
   validate(body: Uint8Array): void;
   maxEntryBytes(): number;
-  /** Sends commands to the leader; false when there is no connection. */
-  forward(leader: ReplicaId, writes: readonly { id: number; command: Uint8Array }[]): boolean;
   /** Calls back when `index` is applied here. */
   whenApplied(index: LogIndex, run: () => void): void;
 }
@@ -50,24 +41,27 @@ export interface ProposalsHost {
 /** All writes of a node that are not answered yet. */
 export class Proposals {
   readonly #host: ProposalsHost;
-  /** Not proposed yet, in order; only the last one is open. */
-  #batches: Batch[] = [];
-  /** Proposed by this node, by index. */
-  readonly #inFlight = new Map<LogIndex, { term: Term; writes: PendingWrite[] }>();
+  /** Encoded and not proposed yet. */
+  readonly #batches: Batches;
+  readonly #inFlight = new InFlight();
   /** Waiting for a leader, or to be sent again. */
   #unsent: PendingWrite[] = [];
-  readonly #forwarded = new Map<number, PendingWrite>();
-  #nextForward = 1;
-  /** All that are not answered; `#own` those of the node's session, in the order of their sequence. */
+  /** Some write was given up that may still stand in `#unsent`. */
+  #abandoned = false;
+  readonly #forwarding: Forwarding;
+  /** All that are not answered, in the order they came. */
   readonly #waiting = new PendingList();
   #leading = false;
+  /** The core refused a batch: it is tried again in the next turn, whatever brings it. */
+  #held = false;
   #stamper: Stamper | null = null;
-  #lastBatchBytes = 4096;
   /** Why nothing is accepted any more, or null. */
   #closed: QuorliteError | null = null;
 
   constructor(host: ProposalsHost) {
     this.#host = host;
+    this.#batches = new Batches(host.limits);
+    this.#forwarding = new Forwarding(host);
   }
 
   /** Writes accepted and not yet answered. */
@@ -75,9 +69,13 @@ export class Proposals {
     return this.#waiting.length;
   }
 
-  /** Whether something waits to be proposed or forwarded. */
-  get hasWork(): boolean {
-    return this.#batches.length > 0 || this.#unsent.length > 0;
+  /** Whether a turn of the loop could propose something that the last one had no room for. */
+  get canPropose(): boolean {
+    return this.#leading && !this.#held && this.#batches.length > 0 && this.#hasRoom;
+  }
+
+  get #hasRoom(): boolean {
+    return this.#inFlight.current < MAX_BATCHES_IN_FLIGHT;
   }
 
   /** Takes a write in; `header` names its session. Throws `OVERLOADED`, `BAD_REQUEST` and the like: nothing was taken then. */
@@ -88,33 +86,33 @@ export class Proposals {
     done: (outcome: CommandOutcome) => void,
   ): PendingWrite {
     this.#admit();
-    const batch = this.#openBatch();
+    const batch = this.#batches.open();
     const { builder } = batch;
     builder.begin(header.session, header.sequence, header.acknowledged, header.key);
     const bodyAt = builder.writer.length;
     try {
-      const encoded = typeof request.operation === 'function';
-      if (encoded) request.operation(builder.writer);
+      if (typeof request.operation === 'function') request.operation(builder.writer);
       else builder.writer.raw(request.operation);
       const body = builder.writer.bytes.subarray(bodyAt, builder.writer.length);
-      // What was encoded here is well-formed; bytes from elsewhere may not be, and their sender should hear of it at once.
-      if (!encoded) this.#host.validate(body);
+      this.#host.validate(body);
       if (body.length + 1024 > this.#host.maxEntryBytes()) throw tooLarge(body.length);
       return this.#enter(batch, body, own, header.sequence, request.timeoutMs, done);
     } catch (error) {
       builder.cancel();
-      if (batch.writes.length === 0) this.#batches.pop();
+      this.#batches.refused(batch);
       throw error;
     }
   }
 
   #admit(): void {
     if (this.#closed) throw this.#closed;
-    if (this.#waiting.length >= this.#host.limits.maxPendingWrites) {
-      throw new QuorliteError(
-        'OVERLOADED',
-        `${this.#waiting.length} writes are waiting on this node (limit maxPendingWrites)`,
-      );
+    const { maxPendingWrites, maxPendingBytes } = this.#host.limits;
+    const { length, bytes } = this.#waiting;
+    if (length >= maxPendingWrites) {
+      throw overloaded(`${length} writes are waiting on this node (limit maxPendingWrites)`);
+    }
+    if (bytes >= maxPendingBytes) {
+      throw overloaded(`writes of ${bytes} bytes are waiting on this node (limit maxPendingBytes)`);
     }
   }
 
@@ -126,89 +124,49 @@ export class Proposals {
     timeoutMs: number,
     done: (outcome: CommandOutcome) => void,
   ): PendingWrite {
-    const alone = this.#host.needsOwnEntry(body);
-    const slow = operationIsSlow(body);
+    const manner = this.#manner(body);
     const { start, end } = batch.builder.end();
-    const write: PendingWrite = {
-      done,
-      deadline: this.#host.now() + timeoutMs,
-      own,
-      sequence,
-      attempts: 0,
-      builder: batch.builder,
-      start,
-      end,
-      command: null,
-      forwardedAs: 0,
-      previous: null,
-      next: null,
-    };
+    const write = pendingWrite(done, this.#host.now() + timeoutMs, own, sequence);
+    write.builder = batch.builder;
+    write.start = start;
+    write.end = end;
     this.#waiting.push(write);
-    if (alone && batch.writes.length > 0) this.#moveToOwnBatch(batch, write, slow);
-    else {
-      batch.writes.push(write);
-      batch.slow ||= slow;
-      batch.sealed ||= alone;
-    }
+    this.#batches.enter(batch, write, manner);
     this.#host.wake();
     return write;
   }
 
-  /** Takes the newest command out of a batch that others share. */
-  #moveToOwnBatch(batch: Batch, write: PendingWrite, slow: boolean): void {
-    write.command = batch.builder.slice(write);
-    batch.builder.cancelLast(write.start);
-    batch.sealed = true;
-    this.#push({ write, slow, alone: true });
-  }
-
-  #push(item: { write: PendingWrite; slow: boolean; alone: boolean }): void {
-    const batch = this.#openBatch(commandBytes(item.write).length);
-    const target = item.alone && batch.writes.length > 0 ? this.#newBatch() : batch;
-    target.builder.append(commandBytes(item.write));
-    target.writes.push(item.write);
-    target.slow ||= item.slow;
-    target.sealed ||= item.alone;
-  }
-
-  #openBatch(extra = 0): Batch {
-    const last = this.#batches[this.#batches.length - 1];
-    const { maxBatchBytes, maxBatchCommands } = this.#host.limits;
-    if (
-      last &&
-      !last.sealed &&
-      last.builder.bytes + extra < maxBatchBytes &&
-      last.writes.length < maxBatchCommands
-    ) {
-      return last;
-    }
-    return this.#newBatch();
-  }
-
-  #newBatch(): Batch {
-    const builder = new BatchBuilder(this.#lastBatchBytes);
-    const batch: Batch = { builder, writes: [], slow: false, sealed: false };
-    this.#batches.push(batch);
-    return batch;
+  #manner(body: Uint8Array): Manner {
+    return { slow: operationIsSlow(body), alone: this.#host.needsOwnEntry(body) };
   }
 
   /** Commands that another node forwarded; answers go through `done` without a deadline of their own. */
   submitForwarded(command: Uint8Array, done: (outcome: CommandOutcome) => void): void {
     if (!this.#leading) {
-      done(failure('NOT_LEADER', 'this node does not lead (any more)'));
+      done(notDone('NOT_LEADER', 'this node does not lead (any more)', 'not-applied'));
       return;
     }
     try {
       this.#admit();
       const { body, sequence } = decodeCommand(command);
       this.#host.validate(body);
-      const write = standalone(command, sequence, false, Number.POSITIVE_INFINITY, done);
-      this.#waiting.push(write);
-      this.#push({ write, slow: operationIsSlow(body), alone: this.#host.needsOwnEntry(body) });
-      this.#host.wake();
+      this.#take(command, sequence, this.#manner(body), done);
     } catch (error) {
-      done({ ok: false, index: 0, error: error as QuorliteError });
+      done({ ok: false, index: 0, error: asQuorliteError(error, 'not-applied') });
     }
+  }
+
+  #take(
+    command: Uint8Array,
+    sequence: number,
+    manner: Manner,
+    done: (outcome: CommandOutcome) => void,
+  ): void {
+    const write = pendingWrite(done, Number.POSITIVE_INFINITY, false, sequence);
+    write.command = command;
+    this.#waiting.push(write);
+    this.#batches.push(write, manner);
+    this.#host.wake();
   }
 
   /** Replicated milliseconds as of now, by the leader's clock; −1 on others. */
@@ -219,21 +177,15 @@ export class Proposals {
   /** Proposes a tick, so that what is due expires though no write comes. Nobody waits for it. */
   tick(): void {
     if (!this.#leading || this.#closed) return;
-    const command = encodeCommand(
-      NO_SESSION,
-      operationBytes((out) => writeOperation(out, { op: 'tick' })),
-    );
-    const write = standalone(command, 0, false, Number.POSITIVE_INFINITY, () => {});
-    this.#waiting.push(write);
-    this.#push({ write, slow: false, alone: false });
-    this.#host.wake();
+    const operation = operationBytes((out) => writeOperation(out, { op: 'tick' }));
+    this.#take(encodeCommand(NO_SESSION, operation), 0, { slow: false, alone: false }, () => {});
   }
 
   /** This node leads from now on and stamps entries with `stamper`. */
   lead(stamper: Stamper): void {
     this.#leading = true;
     this.#stamper = stamper;
-    this.#resendForwarded();
+    this.#unsent.push(...this.#forwarding.drain());
   }
 
   /** Leader or term changed, or the connection to the leader was lost: whatever is in doubt will be sent again. */
@@ -241,38 +193,22 @@ export class Proposals {
     const wasLeading = this.#leading;
     this.#leading = false;
     this.#stamper = null;
-    if (wasLeading) this.#takeBack();
-    this.#resendForwarded();
+    if (wasLeading) {
+      for (const write of this.#inFlight.leadershipEnded()) this.#returnOrKeep(write);
+      for (const write of this.#batches.drain()) this.#returnOrKeep(write);
+    }
+    this.#unsent.push(...this.#forwarding.drain());
     if (this.#unsent.length > 0) this.#host.wake();
   }
 
-  #takeBack(): void {
-    for (const { writes } of this.#inFlight.values()) {
-      for (const write of writes) this.#returnOrKeep(write, true);
-    }
-    for (const { writes } of this.#batches) {
-      for (const write of writes) this.#returnOrKeep(write, false);
-    }
-    this.#batches = [];
-  }
-
   /** Own writes wait for the next leader; the ones of other nodes go back to them. */
-  #returnOrKeep(write: PendingWrite, inDoubt: boolean): void {
+  #returnOrKeep(write: PendingWrite): void {
     if (!write.done) return;
-    if (write.deadline !== Number.POSITIVE_INFINITY) {
-      this.#unsent.push(write);
-    } else {
-      const outcome = inDoubt ? 'unknown' : 'not-applied';
-      this.#answer(write, failure('LEADER_CHANGED', 'the leader changed', outcome));
+    if (write.deadline !== Number.POSITIVE_INFINITY) this.#unsent.push(write);
+    else {
+      const outcome = write.attempts > 0 ? 'unknown' : 'not-applied';
+      this.#answer(write, notDone('LEADER_CHANGED', 'the leader changed', outcome));
     }
-  }
-
-  #resendForwarded(): void {
-    for (const write of this.#forwarded.values()) {
-      write.forwardedAs = 0;
-      if (write.done) this.#unsent.push(write);
-    }
-    this.#forwarded.clear();
   }
 
   /** Proposes or forwards what waits. Called once per turn of the loop. */
@@ -282,25 +218,29 @@ export class Proposals {
   }
 
   #proposeAll(raft: Raft): void {
+    this.#held = false;
     if (this.#unsent.length > 0) this.#rebatch();
-    while (this.#batches.length > 0 && this.#inFlight.size < MAX_BATCHES_IN_FLIGHT) {
-      const batch = this.#batches[0]!;
-      if (!this.#propose(raft, batch)) return;
-      this.#batches.shift();
+    while (this.#hasRoom) {
+      const batch = this.#batches.next();
+      if (!batch) return;
+      if (!this.#propose(raft, batch)) {
+        this.#held = true;
+        return;
+      }
     }
   }
 
   #rebatch(): void {
-    for (const write of this.#unsent) {
-      if (!write.done) continue;
+    for (const write of this.#takeUnsent()) {
       const { body } = decodeCommand(commandBytes(write));
-      this.#push({
-        write,
-        slow: operationIsSlow(body),
-        alone: this.#host.needsOwnEntry(body),
-      });
+      this.#batches.push(write, this.#manner(body));
     }
+  }
+
+  #takeUnsent(): PendingWrite[] {
+    const writes = this.#unsent.filter(({ done }) => done !== null);
     this.#unsent = [];
+    return writes;
   }
 
   #propose(raft: Raft, batch: Batch): boolean {
@@ -309,77 +249,41 @@ export class Proposals {
     const flags = batch.slow ? ENTRY_SLOW : 0;
     const entry = raft.propose(record, EntryKind.commands, flags);
     if (typeof entry === 'string') return false;
-    this.#lastBatchBytes = record.length + (record.length >> 2);
+    this.#batches.proposed(record.length);
     for (const write of batch.writes) write.attempts++;
-    this.#inFlight.set(entry.index, { term: entry.term, writes: batch.writes });
+    this.#inFlight.add(entry.index, entry.term, batch.writes);
     return true;
   }
 
   #forwardAll(leader: ReplicaId): void {
-    for (const batch of this.#batches) {
-      for (const write of batch.writes) if (write.done) this.#unsent.push(write);
-    }
-    this.#batches = [];
-    if (leader === 0) return;
-    while (this.#unsent.length > 0) {
-      const writes = this.#unsent.splice(0, MAX_FORWARDED).filter((write) => write.done);
-      if (!this.#forward(leader, writes)) {
-        this.#unsent.unshift(...writes);
-        return;
-      }
-    }
-  }
-
-  #forward(leader: ReplicaId, writes: readonly PendingWrite[]): boolean {
-    const items = writes.map((write) => ({
-      id: this.#nextForward++,
-      command: commandBytes(write),
-    }));
-    if (!this.#host.forward(leader, items)) return false;
-    writes.forEach((write, i) => {
-      write.attempts++;
-      write.forwardedAs = items[i]!.id;
-      this.#forwarded.set(write.forwardedAs, write);
-    });
-    return true;
+    if (this.#batches.length > 0) this.#unsent.push(...this.#batches.drain());
+    if (leader === 0 || this.#unsent.length === 0) return;
+    this.#unsent = this.#forwarding.send(leader, this.#takeUnsent());
   }
 
   /** The leader's answer to a forwarded write. Answered here once its entry is applied here too. */
   forwardedOutcome(id: number, outcome: CommandOutcome): void {
-    const write = this.#forwarded.get(id);
+    const write = this.#forwarding.answered(id);
     if (!write) return;
-    this.#forwarded.delete(id);
-    write.forwardedAs = 0;
-    if (!write.done) return;
-    if (
-      !outcome.ok &&
-      (outcome.error.code === 'NOT_LEADER' || outcome.error.code === 'LEADER_CHANGED')
-    ) {
-      if (outcome.error.outcome === 'not-applied') write.attempts--;
-      this.#unsent.push(write);
+    if (outcome.ok || outcome.index > 0) {
+      this.#host.whenApplied(outcome.index, () => this.#answer(write, outcome));
       return;
     }
-    this.#host.whenApplied(outcome.index, () => this.#answer(write, outcome));
+    // Nothing came of this attempt; what an earlier one did is another matter.
+    const { error } = outcome;
+    if (error.outcome === 'not-applied') write.attempts--;
+    if (isPassing(error)) this.#unsent.push(write);
+    else this.#answer(write, write.attempts > 0 ? refusedInDoubt(error) : outcome);
   }
 
   /** Who waits for the entry at `index`: null when nobody does. Called just before it is applied. */
   takeWaiters(index: LogIndex, term: Term): readonly PendingWrite[] | null {
-    const waiting = this.#inFlight.get(index);
-    if (!waiting) return null;
-    this.#inFlight.delete(index);
-    if (waiting.term === term) return waiting.writes;
-    // Another leader's entry stands here: ours was truncated and is already queued to be sent again.
-    for (const write of waiting.writes) if (write.done && this.#leading) this.#unsent.push(write);
-    return null;
+    return this.#inFlight.take(index, term);
   }
 
   /** A snapshot took the place of the log up to `index`: what waited there is sent again (rule S9). */
   skipped(index: LogIndex): void {
-    for (const [at, { writes }] of this.#inFlight) {
-      if (at > index) continue;
-      this.#inFlight.delete(at);
-      for (const write of writes) if (write.done) this.#unsent.push(write);
-    }
+    this.#unsent.push(...this.#inFlight.skipped(index));
   }
 
   answer(write: PendingWrite, outcome: CommandOutcome): void {
@@ -391,113 +295,44 @@ export class Proposals {
     if (!done) return;
     write.done = null;
     this.#waiting.remove(write);
-    if (write.forwardedAs !== 0) this.#forwarded.delete(write.forwardedAs);
+    if (write.forwardedAs !== 0) this.#forwarding.forget(write);
     done(outcome);
   }
 
-  /** Gives up waiting (abort); the write may still happen. */
+  /** Gives up waiting (abort). What was not proposed or forwarded yet will not be; anything else may still happen. */
   abandon(write: PendingWrite, error: (outcome: 'unknown' | 'not-applied') => QuorliteError): void {
     if (!write.done) return;
-    const queued = write.attempts === 0 && this.#withdraw(write);
-    const outcome = queued ? 'not-applied' : 'unknown';
+    this.#abandoned = true;
+    if (write.attempts === 0) this.#batches.withdrawn();
+    const outcome = write.attempts === 0 ? 'not-applied' : 'unknown';
     this.#answer(write, { ok: false, index: 0, error: error(outcome) });
   }
 
-  /** Takes a write that never left out of the queues; false when its bytes stand in a batch that will be proposed. */
-  #withdraw(write: PendingWrite): boolean {
-    const at = this.#unsent.indexOf(write);
-    if (at < 0) return false;
-    this.#unsent.splice(at, 1);
-    return true;
-  }
-
-  /** Answers what waited too long. `leader` tells whether one is known. */
+  /** Answers what waited too long, and sends again what may be lost. `leaderKnown` tells whether one is known. */
   expire(leaderKnown: boolean): void {
     const now = this.#host.now();
     for (let write = this.#waiting.head; write; ) {
       const { next } = write;
       if (write.deadline <= now) {
-        this.abandon(write, (outcome) =>
-          leaderKnown
-            ? new QuorliteError('TIMEOUT', 'the write was not answered in time', { outcome })
-            : new QuorliteError(
-                'NO_QUORUM',
-                'no leader is known: a majority of nodes is not reachable',
-                {
-                  outcome,
-                },
-              ),
-        );
+        this.abandon(write, (outcome) => noAnswer(leaderKnown, outcome));
       }
       write = next;
     }
+    if (this.#abandoned) this.#unsent = this.#takeUnsent();
+    this.#abandoned = false;
+    this.#unsent.push(...this.#forwarding.overdue());
   }
 
-  /** Accepts nothing more; `error` answers new writes, and those that wait when `now` is true. */
-  close(error: QuorliteError, now: boolean): void {
+  /** Accepts nothing more, and answers everything that waits with `error`. */
+  close(error: QuorliteError): void {
     this.#closed = error;
-    if (!now) return;
-    for (let write = this.#waiting.head; write; ) {
-      const { next } = write;
+    for (let write = this.#waiting.head; write; write = this.#waiting.head) {
       const outcome = write.attempts === 0 ? 'not-applied' : 'unknown';
-      const failed = new QuorliteError(error.code, error.message, { outcome });
-      this.#answer(write, { ok: false, index: 0, error: failed });
-      write = next;
+      this.#answer(write, notDone(error.code, error.message, outcome));
     }
   }
 }
 
-/** A pending write whose bytes stand alone. */
-function standalone(
-  command: Uint8Array,
-  sequence: number,
-  own: boolean,
-  deadline: number,
-  done: (outcome: CommandOutcome) => void,
-): PendingWrite {
-  return {
-    done,
-    deadline,
-    own,
-    sequence,
-    attempts: 0,
-    builder: null,
-    start: 0,
-    end: 0,
-    command,
-    forwardedAs: 0,
-    previous: null,
-    next: null,
-  };
-}
-
-function failure(
-  code: 'NOT_LEADER' | 'LEADER_CHANGED',
-  message: string,
-  outcome: 'not-applied' | 'unknown' = 'not-applied',
-): CommandOutcome {
-  return { ok: false, index: 0, error: new QuorliteError(code, message, { outcome }) };
-}
-
-function tooLarge(bytes: number): QuorliteError {
-  return new QuorliteError(
-    'ENTRY_TOO_LARGE',
-    `the operation has ${bytes} bytes, more than one log entry may hold (cluster setting entryBytes); split it`,
-  );
-}
-
-/** Encodes one command that stands alone. */
-export function encodeCommand(header: CommandHeader, body: Uint8Array): Uint8Array {
-  const builder = new BatchBuilder(body.length + 512);
-  builder.begin(header.session, header.sequence, header.acknowledged, header.key);
-  builder.writer.raw(body);
-  return builder.slice(builder.end());
-}
-
-/** Bytes of an operation, encoded now. */
-export function operationBytes(operation: WriteRequest['operation']): Uint8Array {
-  if (typeof operation !== 'function') return operation;
-  const out = new ByteWriter();
-  operation(out);
-  return out.take();
+function overloaded(message: string): QuorliteError {
+  return new QuorliteError('OVERLOADED', message);
 }

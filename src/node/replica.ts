@@ -104,6 +104,7 @@ export class Replica {
       needsOwnEntry: hooks.needsOwnEntry,
       validate: (body) => this.stateMachine.validate(body),
       maxEntryBytes: () => this.stateMachine.settings()['entryBytes'] ?? Number.POSITIVE_INFINITY,
+      resendMs: 2 * timing.electionMs,
       forward: hooks.forward,
       whenApplied: (index, run) => void this.applyWaiters.wait(index, run),
     });
@@ -194,7 +195,7 @@ export class Replica {
       this.#running = false;
     }
     const applies = this.#toApply.length > 0 && !this.#applying && !this.#installing;
-    if (applies || this.#notices.pending) this.wake();
+    if (applies || this.#notices.pending || this.proposals.canPropose) this.wake();
   }
 
   #deliver(): void {
@@ -372,7 +373,7 @@ export class Replica {
   stop(error: QuorliteError): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.proposals.close(error, true);
+    this.proposals.close(error);
     this.reads.close(error);
   }
 }

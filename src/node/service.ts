@@ -19,7 +19,6 @@ import { idText } from './id-text.ts';
 import { nodeMetrics } from './metrics.ts';
 import { Node } from './node.ts';
 import type { NodeOptions } from './node-options.ts';
-import type { WriteHandle } from './node-session.ts';
 import { shutdownNode } from './shutdown.ts';
 import { clusterStatus, liveness, readiness } from './status.ts';
 
@@ -58,8 +57,7 @@ class Service implements NodeService {
   write(request: WriteRequest, done: (outcome: CommandOutcome) => void): () => void {
     try {
       this.#refuseWhenClosing();
-      const handle = this.#submit(request, done);
-      return () => this.#giveUp(handle);
+      return this.#submit(request, done);
     } catch (error) {
       done({ ok: false, index: 0, error: asQuorliteError(error, 'not-applied') });
       return () => {};
@@ -75,23 +73,20 @@ class Service implements NodeService {
     }
   }
 
-  #submit(request: WriteRequest, done: (outcome: CommandOutcome) => void): WriteHandle {
+  #submit(request: WriteRequest, done: (outcome: CommandOutcome) => void): () => void {
     const { session, key } = request;
-    if (!session && !key) return this.#node.session.write(request, done);
+    const gaveUp = (outcome: 'unknown' | 'not-applied'): QuorliteError =>
+      new QuorliteError('ABORTED', 'the caller gave up', { outcome });
+    if (!session && !key) {
+      const handle = this.#node.session.write(request, done);
+      return () => this.#node.session.abandon(handle, gaveUp);
+    }
     const { proposals } = this.#node.replica;
     const header = session
       ? { session: session.id, sequence: session.sequence, acknowledged: session.acknowledged, key }
       : { session: 0, sequence: 0, acknowledged: 0, key };
-    return { write: proposals.submit(request, header, false, done), abandoned: false };
-  }
-
-  #giveUp(handle: WriteHandle): void {
-    handle.abandoned = true;
-    if (!handle.write) return;
-    this.#node.replica.proposals.abandon(
-      handle.write,
-      (outcome) => new QuorliteError('ABORTED', 'the caller gave up', { outcome }),
-    );
+    const write = proposals.submit(request, header, false, done);
+    return () => proposals.abandon(write, gaveUp);
   }
 
   query(request: QueryRequest, done: Callback<QueryResult>): () => void {
