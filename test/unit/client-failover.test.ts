@@ -198,6 +198,30 @@ describe('honest outcomes', () => {
     expect(await drive(nodes.world, stale)).toEqual([{ n: 1 }]);
   });
 
+  test.each([400, 600, 777, 1000, 1500])(
+    'a minority, asked for %i ms: NO_QUORUM whatever is under way at the deadline',
+    async (timeoutMs) => {
+      const nodes = cluster(`no session ${timeoutMs}`);
+      const [leader, ...others] = [
+        nodes.elect().id,
+        ...ALL.filter((id) => id !== nodes.elect().id),
+      ];
+      for (const id of others) nodes.member(id).process.kill();
+      nodes.world.run(3000);
+      for (let i = 0; i < 5; i++) {
+        const client = nodes.connect([leader!]);
+        const write = failure(client.execute('INSERT INTO t VALUES (1)', [], { timeoutMs }));
+        const read = failure(client.query('SELECT 1', [], { timeoutMs }));
+        expect(await drive(nodes.world, write)).toMatchObject({
+          code: 'NO_QUORUM',
+          outcome: 'not-applied',
+        });
+        expect(await drive(nodes.world, read)).toMatchObject({ code: 'NO_QUORUM' });
+        await drive(nodes.world, client.close());
+      }
+    },
+  );
+
   test('a session that expired: what was never in doubt is written in a new one', async () => {
     const nodes = cluster('expired session');
     const client = nodes.connect(ALL);

@@ -233,7 +233,9 @@ export class Dispatcher {
       call.lastError ??
       (isKeyed(call) && call.session === null ? this.#sessions.lastError : null) ??
       (this.#router.active === null ? this.#router.lastError : null);
-    if (call.connection === null && (reason !== null || this.#router.active === null)) {
+    // A node that just takes the call again, after it or another one knew of no leader, has no other answer.
+    const served = call.connection !== null && reason?.code !== 'NO_QUORUM';
+    if (!served && (reason !== null || this.#router.active === null)) {
       this.#giveUp(call, notServed(reason, outcome));
       return;
     }

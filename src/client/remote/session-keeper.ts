@@ -29,10 +29,10 @@ export class SessionKeeper {
   /** Sequences of a session that the cluster remembers. */
   window = 1;
   readonly #options: SessionKeeperOptions;
-  /** Why the last attempt to open a session failed. */
-  lastError: QuorliteError | null = null;
+  #lastError: QuorliteError | null = null;
   #current: WriteSession | null = null;
-  #opening = false;
+  /** What opens a session now. */
+  #opening: WriteCall | null = null;
   #failures = 0;
 
   constructor(options: SessionKeeperOptions) {
@@ -42,6 +42,11 @@ export class SessionKeeper {
   /** Id of the open session, or null. */
   get id(): number | null {
     return this.#current?.id ?? null;
+  }
+
+  /** Why there is no session yet: what the last attempt to open one met, which may still be going on. */
+  get lastError(): QuorliteError | null {
+    return this.#opening?.lastError ?? this.#lastError;
   }
 
   /** Gives a write its sequence; false while there is none to give. A write keeps the one that it has. */
@@ -68,7 +73,6 @@ export class SessionKeeper {
   /** The same id may be sent several times: opening an open session changes nothing. */
   #open(waiting: WriteCall): void {
     if (this.#opening) return;
-    this.#opening = true;
     const { runtime, limits } = this.#options;
     const id = randomId(runtime.entropy);
     const out = new ByteWriter(16);
@@ -76,14 +80,15 @@ export class SessionKeeper {
     const call = new WriteCall(out.take(), false, (outcome) => {
       if (outcome.ok) {
         this.#failures = 0;
-        this.lastError = null;
-        this.#opening = false;
+        this.#lastError = null;
+        this.#opening = null;
         this.#current = new WriteSession(id, Math.min(this.window, limits.sessionWindow));
         this.#options.opened();
       } else {
         this.#failed(outcome);
       }
     });
+    this.#opening = call;
     const left = Math.max(1, Math.ceil(waiting.deadline - runtime.monotonicMs()));
     const timeoutMs = Math.min(left, OPEN_TIMEOUT_MS);
     this.#options.submit(call, { signal: undefined, timeoutMs });
@@ -92,15 +97,15 @@ export class SessionKeeper {
   #failed({ error }: CommandOutcome & { ok: false }): void {
     const { runtime, limits, failed, retry } = this.#options;
     this.#failures++;
-    this.lastError = error;
+    this.#lastError = error;
     if (!error.retryable || error.code === 'OVERLOADED') {
-      this.#opening = false;
+      this.#opening = null;
       failed(error);
       return;
     }
     const pause = backoff(limits.retryMs, this.#failures, randomFraction(runtime.entropy));
     runtime.timers.after(pause, () => {
-      this.#opening = false;
+      this.#opening = null;
       retry();
     });
   }
