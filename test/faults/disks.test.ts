@@ -2,8 +2,12 @@
 import { cpSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import type { Client } from '../../src/client/contract.ts';
-import { connect } from '../../src/runtime/node/connect.ts';
-import { eventually, type NodeProcess, ProcessCluster } from '../kit/process-cluster.ts';
+import {
+  eventually,
+  type NodeProcess,
+  ProcessCluster,
+  patientClient,
+} from '../kit/process-cluster.ts';
 
 let cluster: ProcessCluster;
 let client: Client;
@@ -16,16 +20,16 @@ afterEach(async () => {
 async function startCluster(): Promise<void> {
   cluster = await ProcessCluster.create(3);
   await cluster.start();
-  client = connect(cluster.urls);
+  client = patientClient(cluster.urls);
   await client.execute('CREATE TABLE t (n INTEGER)');
 }
 
 async function write(n: number): Promise<void> {
-  await client.execute('INSERT INTO t VALUES (?)', [n], { timeoutMs: 20_000 });
+  await client.execute('INSERT INTO t VALUES (?)', [n]);
 }
 
 async function rowsAt(node: NodeProcess): Promise<number[]> {
-  const one = connect(node.url, { followLeader: false });
+  const one = patientClient(node.url, { followLeader: false });
   try {
     const rows = await one.query<{ n: number }>('SELECT n FROM t ORDER BY n');
     return rows.map(({ n }) => n);
@@ -68,7 +72,7 @@ test('wiped nodes come back as new replicas: a follower, the leader, node 1', as
     expect(await rowsAt(node)).toEqual(Array.from({ length: n + 1 }, (_, i) => i));
   }
   for (const node of cluster.nodes) expect((await node.status())!.clusterId).toBe(clusterId);
-}, 90_000);
+}, 120_000);
 
 test('a folder restored from an old copy is refused by whoever remembers, and joins anew once wiped', async () => {
   await startCluster();
@@ -102,4 +106,4 @@ test('a folder restored from an old copy is refused by whoever remembers, and jo
   await node!.start();
   await untilVoter(node!);
   expect(await rowsAt(node!)).toEqual(Array.from({ length: 52 }, (_, i) => i + 1));
-}, 90_000);
+}, 120_000);

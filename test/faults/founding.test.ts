@@ -1,7 +1,11 @@
 /** How a cluster of real processes begins: in any order, with deaths on the way, and never twice (architecture, section 3). */
 import { afterEach, expect, test } from 'vitest';
-import { connect } from '../../src/runtime/node/connect.ts';
-import { eventually, type NodeProcess, ProcessCluster } from '../kit/process-cluster.ts';
+import {
+  eventually,
+  type NodeProcess,
+  ProcessCluster,
+  patientClient,
+} from '../kit/process-cluster.ts';
 
 let cluster: ProcessCluster;
 
@@ -22,8 +26,8 @@ function waits(node: NodeProcess, pattern: RegExp): Promise<string> {
 
 /** Everybody is a voter of one cluster, which takes writes. */
 async function expectOneCluster(): Promise<string> {
-  const client = connect(cluster.urls);
-  await client.execute('CREATE TABLE IF NOT EXISTS t (n)', [], { timeoutMs: 20_000 });
+  const client = patientClient(cluster.urls);
+  await client.execute('CREATE TABLE IF NOT EXISTS t (n)');
   await client.close();
   const ids = new Set<string>();
   for (const node of cluster.nodes) {
@@ -64,7 +68,7 @@ test('node 1 waits for the others, says for whom, and a founder that dies on the
     return status?.clusterId === id && status.members.length === 3;
   });
   expect(await expectOneCluster()).toBe(id);
-}, 90_000);
+}, 120_000);
 
 test('a node that expects a cluster founds none', async () => {
   cluster = await ProcessCluster.create(1);
@@ -72,4 +76,4 @@ test('a node that expects a cluster founds none', async () => {
   node!.launch({ args: ['--expect-existing'] });
   await waits(node!, /^waiting for a member of the cluster to answer$/);
   expect(node!.output).not.toMatch(/founding/);
-}, 60_000);
+}, 120_000);

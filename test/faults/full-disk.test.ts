@@ -7,9 +7,14 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { connect } from '../../src/runtime/node/connect.ts';
 import { QuorliteError } from '../../src/wire/error.ts';
-import { eventually, freePorts, type NodeProcess, ProcessCluster } from '../kit/process-cluster.ts';
+import {
+  eventually,
+  freePorts,
+  type NodeProcess,
+  ProcessCluster,
+  patientClient,
+} from '../kit/process-cluster.ts';
 
 /** Bytes of the value in each row. */
 const ROW_BYTES = 64 * 1024;
@@ -36,7 +41,7 @@ function works(command: string, args: readonly string[]): boolean {
 
 /** Writes rows at `url` until the node refuses; returns what was acknowledged and the error. */
 async function fill(url: string): Promise<{ acknowledged: number[]; error: QuorliteError }> {
-  const client = connect(url, { followLeader: false });
+  const client = patientClient(url, { followLeader: false });
   const acknowledged: number[] = [];
   try {
     await client.execute('CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, v BLOB)');
@@ -55,10 +60,8 @@ async function fill(url: string): Promise<{ acknowledged: number[]; error: Quorl
 
 /** Everything acknowledged is there; at most the one write in doubt is there besides. */
 async function expectRows(url: string, acknowledged: readonly number[]): Promise<void> {
-  const client = connect(url, { followLeader: false });
-  const rows = await client.query<{ n: number }>('SELECT n FROM t ORDER BY n', [], {
-    timeoutMs: 20_000,
-  });
+  const client = patientClient(url, { followLeader: false });
+  const rows = await client.query<{ n: number }>('SELECT n FROM t ORDER BY n');
   const present = rows.map(({ n }) => n);
   expect(present.slice(0, acknowledged.length)).toEqual(acknowledged);
   expect(present.length - acknowledged.length).toBeLessThanOrEqual(1);
@@ -82,7 +85,7 @@ test.skipIf(!works('prlimit', ['--version']))(
     await cluster.start();
     const [node] = await cluster.followers();
     const others = cluster.nodes.filter((other) => other !== node);
-    const client = connect(others.map(({ url }) => url));
+    const client = patientClient(others.map(({ url }) => url));
     await client.execute('CREATE TABLE u (n INTEGER)');
 
     execFileSync('prlimit', ['--pid', String(node!.pid), `--fsize=${256 * 1024}:`]);
@@ -96,7 +99,7 @@ test.skipIf(!works('prlimit', ['--version']))(
     await eventually(async () => ((await node!.status())?.index ?? 0) >= index);
     await client.close();
   },
-  60_000,
+  120_000,
 );
 
 /** A namespace with a small file system in it, which lives as long as the returned process. */
@@ -137,5 +140,5 @@ test.skipIf(!works('unshare', ['-Urm', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'])
     await node.start({ through });
     await expectRows(url, acknowledged);
   },
-  60_000,
+  120_000,
 );

@@ -4,17 +4,18 @@
  */
 import { randomBytes } from 'node:crypto';
 import { connect as connectTcp, type Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Client } from '../../src/client/contract.ts';
-import { connect } from '../../src/runtime/node/connect.ts';
-import { type NodeProcess, ProcessCluster } from '../kit/process-cluster.ts';
+import { type NodeProcess, ProcessCluster, patientClient } from '../kit/process-cluster.ts';
 
 const ENDLESS = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)';
 /** What an endless write may cost: three replicas run it on the processors of one machine. */
 const BUDGET = { softSteps: 500, hardSteps: 2000 };
 /** What a slow sender has for the headers of a request. */
 const HEADERS_MS = 2000;
+
+vi.setConfig({ testTimeout: 120_000 });
 
 let cluster: ProcessCluster;
 let target: NodeProcess;
@@ -25,7 +26,7 @@ beforeAll(async () => {
   cluster = await ProcessCluster.create(3, ['--limits', `headersMs=${HEADERS_MS}`]);
   await cluster.start();
   target = await cluster.leader();
-  client = connect(cluster.urls);
+  client = patientClient(cluster.urls);
   await client.execute('CREATE TABLE t (n INTEGER PRIMARY KEY, v)');
   await client.execute('CREATE TABLE poisoned (v)');
   const settings = await fetch(`${target.url}/v1/settings`, {
@@ -34,7 +35,7 @@ beforeAll(async () => {
     body: JSON.stringify(BUDGET),
   });
   expect(settings.status).toBe(200);
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await client?.close();
@@ -52,7 +53,7 @@ async function withWritesGoingOn(poison: () => Promise<void>): Promise<void> {
     (error: unknown) => error,
   );
   do {
-    await client.execute('INSERT INTO t VALUES (?, NULL)', [++written], { timeoutMs: 20_000 });
+    await client.execute('INSERT INTO t VALUES (?, NULL)', [++written]);
   } while (!over);
   expect(await failed).toBe(null);
   await client.execute('INSERT INTO t VALUES (?, NULL)', [++written]);
@@ -241,7 +242,7 @@ describe('connections', () => {
         expect(answer).toContain('did not arrive in time');
       }
     });
-  }, 60_000);
+  }, 120_000);
 
   test('what is no HTTP at all', async () => {
     await withWritesGoingOn(async () => {

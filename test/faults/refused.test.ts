@@ -1,10 +1,15 @@
 /** Mistakes of operators: refused at start or at the connection, with what to do about it, and without harm to the others. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connect } from '../../src/runtime/node/connect.ts';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Hello } from '../../src/transport/contract.ts';
-import { eventually, freePorts, type NodeProcess, ProcessCluster } from '../kit/process-cluster.ts';
+import {
+  eventually,
+  freePorts,
+  type NodeProcess,
+  ProcessCluster,
+  patientClient,
+} from '../kit/process-cluster.ts';
 import { approach, newcomer, type Reception } from '../kit/stranger.ts';
 
 /** Exit code of wrong usage, which a wrong configuration is. */
@@ -12,6 +17,8 @@ const USAGE = 2;
 /** Exit code of everything else that fails. */
 const FAILED = 1;
 const RAFT_SECRET = 'the Raft secret of this cluster';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 let cluster: ProcessCluster;
 let engine = '';
@@ -23,7 +30,7 @@ beforeAll(async () => {
     engine: string;
   };
   engine = version.engine;
-}, 60_000);
+}, 120_000);
 afterAll(() => cluster?.dispose());
 
 /** Runs a node that is to be refused at start. */
@@ -39,8 +46,8 @@ async function refusedAtStart(node: NodeProcess, code: number): Promise<string> 
 async function expectHealthy(): Promise<void> {
   await cluster.start();
   for (const url of cluster.urls) {
-    const client = connect(url, { followLeader: false });
-    await client.execute('CREATE TABLE IF NOT EXISTS t (n)', [], { timeoutMs: 20_000 });
+    const client = patientClient(url, { followLeader: false });
+    await client.execute('CREATE TABLE IF NOT EXISTS t (n)');
     await client.close();
   }
 }

@@ -3,11 +3,15 @@
  * boot of the operating system that may have lost writes makes a replica recover (architecture, section 4).
  */
 import { afterEach, describe, expect, test } from 'vitest';
-import { connect } from '../../src/runtime/node/connect.ts';
 import { openNodeFolder } from '../../src/runtime/node/files.ts';
 import type { Identity } from '../../src/storage/contract.ts';
 import { createIdentityStore } from '../../src/storage/identity.ts';
-import { eventually, type NodeProcess, ProcessCluster } from '../kit/process-cluster.ts';
+import {
+  eventually,
+  type NodeProcess,
+  ProcessCluster,
+  patientClient,
+} from '../kit/process-cluster.ts';
 
 let cluster: ProcessCluster | null = null;
 
@@ -32,7 +36,7 @@ describe.each(['os', 'interval:5000ms'])('sync %s', (mode) => {
   test('acknowledged writes survive kill -9 of all processes', async () => {
     cluster = await ProcessCluster.create(3, ['--sync', mode]);
     await cluster.start();
-    const client = connect(cluster.urls);
+    const client = patientClient(cluster.urls);
     await client.execute('CREATE TABLE t (n INTEGER)');
     const writes = Array.from({ length: 200 }, (_, n) =>
       client.execute('INSERT INTO t VALUES (?)', [n]),
@@ -43,13 +47,13 @@ describe.each(['os', 'interval:5000ms'])('sync %s', (mode) => {
     const [row] = await client.query('SELECT count(*) AS rows, count(DISTINCT n) AS n FROM t');
     expect(row).toEqual({ rows: 200, n: 200 });
     await client.close();
-  }, 60_000);
+  }, 120_000);
 });
 
 test('a replica of another boot recovers from the others, and then votes again', async () => {
   cluster = await ProcessCluster.create(3, ['--sync', 'os']);
   await cluster.start();
-  const client = connect(cluster.urls);
+  const client = patientClient(cluster.urls);
   await client.execute('CREATE TABLE t (n INTEGER)');
   const [lost, other] = await cluster.followers();
   const leader = await cluster.leader();
@@ -64,16 +68,16 @@ test('a replica of another boot recovers from the others, and then votes again',
 
   // Now the leader dies, and the third one too: the recovered one is needed for the next majority.
   await leader.stop('SIGKILL');
-  await client.execute('INSERT INTO t VALUES (2)', [], { timeoutMs: 20_000 });
+  await client.execute('INSERT INTO t VALUES (2)');
   expect((await other!.status())!.leader).not.toBe(leader.id);
   expect(await client.query('SELECT n FROM t ORDER BY n')).toEqual([{ n: 1 }, { n: 2 }]);
   await client.close();
-}, 60_000);
+}, 120_000);
 
 test('a recovering replica gives no vote', async () => {
   cluster = await ProcessCluster.create(3, ['--sync', 'os']);
   await cluster.start();
-  const client = connect(cluster.urls);
+  const client = patientClient(cluster.urls);
   await client.execute('CREATE TABLE t (n INTEGER)');
   await client.execute('INSERT INTO t VALUES (1)');
   const leader = await cluster.leader();
@@ -90,10 +94,10 @@ test('a recovering replica gives no vote', async () => {
   expect([one!.output, two!.output].join()).not.toMatch(/"role":"leader"/);
 
   await leader.start();
-  const rows = await client.query('SELECT n FROM t', [], { timeoutMs: 20_000 });
+  const rows = await client.query('SELECT n FROM t');
   expect(rows).toEqual([{ n: 1 }]);
   await client.close();
-}, 60_000);
+}, 120_000);
 
 /** The code with which a write fails that waits for longer than two elections take. */
 async function fetchWrite(url: string): Promise<string> {

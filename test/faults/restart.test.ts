@@ -1,8 +1,7 @@
 /** Graceful ends: SIGTERM hands leadership over and exits with 0; a rolling restart refuses no write. */
 import { afterEach, expect, test } from 'vitest';
 import type { Client } from '../../src/client/contract.ts';
-import { connect } from '../../src/runtime/node/connect.ts';
-import { eventually, ProcessCluster } from '../kit/process-cluster.ts';
+import { eventually, ProcessCluster, patientClient } from '../kit/process-cluster.ts';
 
 let cluster: ProcessCluster | null = null;
 const clients: Client[] = [];
@@ -13,8 +12,8 @@ afterEach(async () => {
   cluster = null;
 });
 
-async function startCluster(): Promise<ProcessCluster> {
-  cluster = await ProcessCluster.create(3);
+async function startCluster(args: readonly string[] = []): Promise<ProcessCluster> {
+  cluster = await ProcessCluster.create(3, args);
   await cluster.start();
   return cluster;
 }
@@ -25,12 +24,12 @@ function startWriters(urls: readonly string[], count: number) {
   const acknowledged = new Set<string>();
   async function write(client: Client, name: number): Promise<void> {
     for (let n = 0; !stopped; n++) {
-      await client.execute('INSERT INTO t VALUES (?)', [`${name}/${n}`], { timeoutMs: 30_000 });
+      await client.execute('INSERT INTO t VALUES (?)', [`${name}/${n}`]);
       acknowledged.add(`${name}/${n}`);
     }
   }
   const all = Array.from({ length: count }, (_, name) => {
-    const client = connect(urls);
+    const client = patientClient(urls);
     clients.push(client);
     return write(client, name);
   });
@@ -46,7 +45,8 @@ function startWriters(urls: readonly string[], count: number) {
 }
 
 test('a leader that is asked to stop hands leadership over', async () => {
-  const { nodes } = await startCluster();
+  // So long that nobody stands for election by itself meanwhile.
+  const { nodes } = await startCluster(['--election-ms', '10000']);
   const leader = await cluster!.leader();
   const others = nodes.filter((node) => node !== leader);
   const { term } = (await leader.status())!;
@@ -58,11 +58,11 @@ test('a leader that is asked to stop hands leadership over', async () => {
   });
   // One term further: the successor was told to stand (TimeoutNow), nobody waited for a timeout.
   expect(seen.term).toBe(term + 1);
-}, 60_000);
+}, 120_000);
 
 test('a rolling restart refuses no write and loses none', async () => {
   const { nodes, urls } = await startCluster();
-  const reader = connect(urls);
+  const reader = patientClient(urls);
   clients.push(reader);
   await reader.execute('CREATE TABLE t (name TEXT)');
   const writers = startWriters(urls, 3);
@@ -79,4 +79,4 @@ test('a rolling restart refuses no write and loses none', async () => {
   await writers.stop();
   const rows = await reader.query<{ name: string }>('SELECT name FROM t');
   expect(rows.map(({ name }) => name).sort()).toEqual([...writers.acknowledged].sort());
-}, 90_000);
+}, 120_000);

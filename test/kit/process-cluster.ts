@@ -4,12 +4,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Client } from '../../src/client/contract.ts';
+import type { ConnectOptions } from '../../src/client/remote/connect.ts';
 import type { ClusterStatus } from '../../src/node/contract.ts';
+import { connect } from '../../src/runtime/node/connect.ts';
 import { ensureBuilt } from '../support/build.ts';
 
 const MAIN = join(import.meta.dirname, '../../dist/src/cli/main.js');
 /** How often a condition on another process is looked at again. */
 const POLL_MS = 20;
+/** What a call of `patientClient` waits. */
+const PATIENCE_MS = 60_000;
 /** Output kept of one process. */
 const OUTPUT_CHARS = 200_000;
 
@@ -36,6 +41,14 @@ export async function eventually<T>(look: () => T | Promise<T>): Promise<NonNull
     if (found !== null && found !== undefined && found !== false) return found;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
+}
+
+/** A client whose calls wait as long as a busy machine may take; the test's own timeout ends a wait in vain. */
+export function patientClient(
+  urls: string | readonly string[],
+  options: ConnectOptions = {},
+): Client {
+  return connect(urls, { timeoutMs: PATIENCE_MS, ...options });
 }
 
 /** Processes that still run; none outlives this one, however it ends. */
