@@ -29,6 +29,9 @@ export class Admin {
   readonly #host: AdminHost;
   /** Called when the leader changes: transfers wait for it. */
   #onLeaderChange: ((leader: ReplicaId) => void)[] = [];
+  /** Transfers under way: each ends with an error. */
+  readonly #transfers = new Set<Done>();
+  #stopped: QuorliteError | null = null;
 
   constructor(host: AdminHost) {
     this.#host = host;
@@ -45,10 +48,16 @@ export class Admin {
   #attempt(request: AdminRequest, deadline: number, done: Done): void {
     const left = deadline - this.#host.now();
     const retry: Done = (error) => {
-      const moved = error?.code === 'NOT_LEADER' || error?.code === 'LEADER_CHANGED';
-      if (!moved || deadline - this.#host.now() <= RETRY_MS) done(error);
-      else this.#host.after(RETRY_MS, () => this.#attempt(request, deadline, done));
+      if (!isPassing(error) || deadline - this.#host.now() <= RETRY_MS) done(error);
+      else {
+        const next = error?.outcome === 'unknown' ? acceptDone(request, done) : done;
+        this.#host.after(RETRY_MS, () => this.#attempt(request, deadline, next));
+      }
     };
+    if (this.#stopped) {
+      done(this.#stopped);
+      return;
+    }
     if (left <= 0) {
       done(new QuorliteError('NO_QUORUM', 'no leader could be found in time'));
       return;
@@ -117,18 +126,26 @@ export class Admin {
     }
     const refused = target === null ? 'not-caught-up' : raft.transferLeadership(target);
     this.#host.wake();
+    if (refused === 'not-caught-up' && timeoutMs > 2 * RETRY_MS) {
+      // It may only not have been heard of since a moment ago.
+      this.#host.after(RETRY_MS, () => {
+        const left = timeoutMs - RETRY_MS;
+        if (this.#stopped) done(this.#stopped);
+        else if (this.#host.raft().role === 'leader') this.lead({ op: 'transfer', to }, left, done);
+        else done(new QuorliteError('NOT_LEADER', 'this node does not lead (any more)'));
+      });
+      return;
+    }
     if (refused !== null) {
       done(
         new QuorliteError('MEMBERSHIP_BUSY', `leadership cannot be handed over now: ${refused}`),
       );
       return;
     }
-    let open = true;
     const finish: Done = (error) => {
-      if (!open) return;
-      open = false;
-      done(error);
+      if (this.#transfers.delete(finish)) done(error);
     };
+    this.#transfers.add(finish);
     this.#onLeaderChange.push((leader) => {
       finish(
         leader === target ? null : new QuorliteError('LEADER_CHANGED', 'another node leads now'),
@@ -141,10 +158,28 @@ export class Admin {
     });
   }
 
+  /** Answers everything: the node stops. */
+  stop(error: QuorliteError): void {
+    this.#stopped = error;
+    this.#onLeaderChange = [];
+    for (const finish of [...this.#transfers]) finish(error);
+  }
+
   /** A leader is known (again). */
   leaderKnown(leader: ReplicaId): void {
     const waiting = this.#onLeaderChange;
     this.#onLeaderChange = [];
     for (const run of waiting) run(leader);
   }
+}
+
+/** Whether the next leader may do it. */
+function isPassing(error: QuorliteError | null): boolean {
+  return error?.code === 'NOT_LEADER' || error?.code === 'LEADER_CHANGED';
+}
+
+/** An attempt in doubt may have removed the member that the next one does not find. */
+function acceptDone(request: AdminRequest, done: Done): Done {
+  if (request.op !== 'removeMember') return done;
+  return (error) => done(error?.code === 'NOT_FOUND' ? null : error);
 }

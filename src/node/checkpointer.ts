@@ -61,6 +61,8 @@ export class Checkpointer {
       applied === (snapshots.newest?.index ?? 0)
     )
       return;
+    // A log that a snapshot replaced begins anew.
+    this.#logBytesThen = Math.min(this.#logBytesThen, log.bytes);
     const grown = log.bytes - this.#logBytesThen;
     const due = Math.max(bytes, this.#lastDeltaBytes / 2);
     if (grown >= due || platform.clock.monotonicMs() - this.#lastAt >= ms) this.take(() => {});
@@ -73,7 +75,11 @@ export class Checkpointer {
       return;
     }
     const { snapshots, platform } = this.#options;
-    const { stateMachine, raft, installing } = this.#options.replica();
+    const { stateMachine, raft, installing, stopped } = this.#options.replica();
+    if (stopped) {
+      done(new QuorliteError('NOT_READY', 'this node has stopped'), null);
+      return;
+    }
     if (installing) {
       done(new QuorliteError('NOT_READY', 'a snapshot is being installed'), null);
       return;
@@ -105,13 +111,19 @@ export class Checkpointer {
   ): void {
     const { log, snapshots, platform, logger } = this.#options;
     this.#running = false;
+    if (this.#options.replica().stopped) {
+      error ??= new QuorliteError('SHUTTING_DOWN', 'this node has stopped');
+    }
     this.#lastAt = platform.clock.monotonicMs();
     this.#logBytesThen = log.bytes;
     if (error) {
       // The log still holds everything: the node serves on, says so, and tries again.
       logger.error('checkpoint failed', { error: error.message });
       this.problem = `the last checkpoint failed: ${error.message}`;
-      done(new QuorliteError('STORAGE_FAILED', error.message, { cause: error }), null);
+      const failed = new QuorliteError('STORAGE_FAILED', error.message, { cause: error });
+      const waiting = [done, ...this.#again];
+      this.#again = [];
+      for (const callback of waiting) callback(failed, null);
       return;
     }
     this.problem = '';

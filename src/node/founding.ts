@@ -25,7 +25,8 @@ export interface FoundingHost {
   readonly expectExisting: boolean;
   readonly voter: boolean;
   identity(): Identity;
-  saveIdentity(identity: Identity): void;
+  /** False when it could not be saved: the node has stopped. */
+  saveIdentity(identity: Identity): boolean;
   peers(): readonly Peer[];
   mintCluster(): number;
   askPromise(peer: Peer, promise: Promised, done: (ok: boolean) => void): void;
@@ -104,7 +105,7 @@ export class Founding {
     if (promise?.founder !== identity.replica) {
       promise = { cluster: this.#host.mintCluster(), founder: identity.replica };
       this.#promised.clear();
-      this.#host.saveIdentity({ ...identity, promise: JSON.stringify(promise) });
+      if (!this.#host.saveIdentity({ ...identity, promise: JSON.stringify(promise) })) return;
     }
     const missing = partners.filter((peer) => !this.#promised.has(peer.hello.replica));
     if (missing.length === 0) {
@@ -138,8 +139,7 @@ export class Founding {
   /** A founder asks this pristine node for its promise. A later one replaces it: whoever asks has seen all nodes pristine. */
   promise(promised: Promised): boolean {
     const identity = this.#host.identity();
-    this.#host.saveIdentity({ ...identity, promise: JSON.stringify(promised) });
-    return true;
+    return this.#host.saveIdentity({ ...identity, promise: JSON.stringify(promised) });
   }
 }
 

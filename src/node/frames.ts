@@ -4,7 +4,7 @@
  */
 import { ByteReader, ByteWriter } from '../wire/bytes.ts';
 import type { LogIndex, ReplicaId } from '../wire/entry.ts';
-import { QuorliteError } from '../wire/error.ts';
+import { type Outcome, QuorliteError } from '../wire/error.ts';
 import type { MemberInfo } from '../wire/membership.ts';
 import { type Message, readMessage, writeMessage } from '../wire/message.ts';
 import { type CommandOutcome, readOutcome, writeOutcome } from '../wire/result.ts';
@@ -25,6 +25,13 @@ export type PeerRequest =
   | { readonly op: 'promise'; readonly cluster: number; readonly founder: ReplicaId }
   | { readonly op: 'join'; readonly member: MemberInfo; readonly voter: boolean }
   | { readonly op: 'admin'; readonly request: unknown; readonly timeoutMs: number };
+
+/** What went wrong with a request. */
+export interface PeerError {
+  readonly code: string;
+  readonly message: string;
+  readonly outcome: Outcome;
+}
 
 /** A decoded frame. */
 export type NodeFrame =
@@ -47,7 +54,7 @@ export type NodeFrame =
   | {
       readonly kind: 'reply';
       readonly id: number;
-      readonly error: { code: string; message: string } | null;
+      readonly error: PeerError | null;
       readonly result: unknown;
     }
   | {
@@ -136,7 +143,11 @@ export function replyFrame(id: number, error: QuorliteError | null, result: unkn
   const out = new ByteWriter();
   out.u8(Kind.reply);
   out.uint(id);
-  const failure = error && { code: error.code, message: error.message };
+  const failure: PeerError | null = error && {
+    code: error.code,
+    message: error.message,
+    outcome: error.outcome,
+  };
   out.text(JSON.stringify({ error: failure, result: result ?? null }));
   return out.view();
 }

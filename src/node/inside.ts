@@ -49,14 +49,16 @@ export interface NodeInside {
   waiting(): string;
   /** How far behind the leader this node may be, milliseconds. */
   lagMs(): number | null;
+  /** How long ago a quorum confirmed this node as leader; null when it does not lead or does not know. */
+  leaderLagMs(): number | null;
   /** Calls `run` whenever role, leader or membership change; returns a function that stops it. */
   watch(run: () => void): () => void;
   /** Tells the watchers. */
   changed(): void;
   /** This replica does not recover any more (relaxed modes): stored, synced, and told to everybody. */
   recovered(): void;
-  /** Replaces the identity, synced. */
-  saveIdentity(identity: Identity): void;
+  /** Replaces the identity, synced; false when that failed, which stops the node (rule D3). */
+  saveIdentity(identity: Identity): boolean;
   /** Ends the loop, the clocks and the connections; the log is closed by the caller. */
   halt(): void;
 }

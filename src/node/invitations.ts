@@ -5,9 +5,9 @@ import { QuorliteError } from '../wire/error.ts';
 import type { Callback } from './contract.ts';
 
 interface Invitation {
-  readonly url: string;
-  readonly deadline: number;
-  readonly done: Callback<ReplicaId>;
+  /** The address named last. */
+  url: string;
+  readonly guests: { readonly deadline: number; readonly done: Callback<ReplicaId> }[];
 }
 
 /** Open invitations, by number. */
@@ -22,8 +22,16 @@ export class Invitations {
     this.#changed = changed;
   }
 
+  /** Dials `node` at `url`; whoever invited it before waits on. */
   invite(node: number, url: string, timeoutMs: number, done: Callback<ReplicaId>): void {
-    this.#open.set(node, { url, done, deadline: this.#now() + timeoutMs });
+    const guest = { done, deadline: this.#now() + timeoutMs };
+    const invitation = this.#open.get(node);
+    if (invitation) {
+      invitation.url = url;
+      invitation.guests.push(guest);
+    } else {
+      this.#open.set(node, { url, guests: [guest] });
+    }
     this.#changed();
   }
 
@@ -36,15 +44,29 @@ export class Invitations {
     const invitation = this.#open.get(hello.node);
     if (!invitation) return;
     this.#open.delete(hello.node);
-    invitation.done(null, hello.replica);
+    for (const { done } of invitation.guests) done(null, hello.replica);
   }
 
   expire(): void {
     const now = this.#now();
-    for (const [node, { url, done, deadline }] of this.#open) {
-      if (deadline > now) continue;
-      this.#open.delete(node);
-      done(new QuorliteError('TIMEOUT', `node ${node} did not answer at ${url}`), null);
+    for (const [node, { url, guests }] of this.#open) {
+      const late = guests.filter(({ deadline }) => deadline <= now);
+      if (late.length === 0) continue;
+      const left = guests.filter(({ deadline }) => deadline > now);
+      if (left.length > 0) this.#open.set(node, { url, guests: left });
+      else {
+        this.#open.delete(node);
+        this.#changed();
+      }
+      const error = new QuorliteError('TIMEOUT', `node ${node} did not answer at ${url}`);
+      for (const { done } of late) done(error, null);
     }
+  }
+
+  /** Answers everybody: the node stops. */
+  stop(error: QuorliteError): void {
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    for (const { guests } of open) for (const { done } of guests) done(error, null);
   }
 }

@@ -16,6 +16,8 @@ export class Joining {
   readonly #node: NodeInside;
   readonly #founding: Founding;
   #asking = false;
+  /** The first entry is on its way to the disk. */
+  #writing = false;
 
   constructor(node: NodeInside) {
     this.#node = node;
@@ -33,9 +35,9 @@ export class Joining {
     return this.#founding.waiting();
   }
 
-  /** Stores a founder's promise. */
-  promise(promised: Promised): void {
-    this.#founding.promise(promised);
+  /** Stores a founder's promise; false when that failed. */
+  promise(promised: Promised): boolean {
+    return this.#founding.promise(promised);
   }
 
   #wantsPromotion(): boolean {
@@ -72,13 +74,14 @@ export class Joining {
   #found(cluster: number, members: readonly MemberInfo[]): void {
     const node = this.#node;
     const { replica } = node;
-    if (!node.pristine || replica.raft.lastIndex > 0) return;
+    if (this.#writing || !node.pristine || replica.raft.lastIndex > 0) return;
     const { storage, logger, platform } = node.options;
     const payload = encodeMembershipEntry({ type: 'found', members });
     const entry = makeEntry(1, 1, EntryKind.membership, payload);
     const hardState = { term: 1, vote: 0, commit: 1 };
     logger.info('founding cluster', { cluster: idText(cluster), members: members.length });
-    node.saveIdentity({ ...node.identity, cluster });
+    if (!node.saveIdentity({ ...node.identity, cluster })) return;
+    this.#writing = true;
     const write = { token: 0, hardState, entries: [entry], mustSync: true };
     storage.log.append(write, (error) => {
       if (error) {

@@ -3,8 +3,11 @@
  * echoed with a commit index which is applied here (architecture, section 6). A leader uses the echo of a quorum.
  */
 import type { LogIndex, ReplicaId } from '../wire/entry.ts';
+import type { Membership } from '../wire/membership.ts';
 
-/** Echoes that wait for their commit index; older ones are dropped, which only makes the answer more careful. */
+type Halves = Pick<Membership, 'voters' | 'outgoing'>;
+
+/** Echoes that wait for their commit index; some are left out, which only makes the answer more careful. */
 const MAX_PENDING = 64;
 
 interface Echo {
@@ -20,15 +23,21 @@ export class LagMeter {
   /** On a leader: the newest send time that each peer echoed. */
   readonly #echoed = new Map<ReplicaId, number>();
 
-  /** A message from the leader echoed our message sent at `sentAt`, and carried `commit`. */
-  echoFromLeader(sentAt: number, commit: LogIndex, applied: LogIndex): void {
+  /**
+   * Whatever was acknowledged before `sentAt` stands at or below `commit`: a message from the leader echoed ours sent
+   * then, or a quorum confirmed this leader then. True of what is shown once `commit` is applied.
+   */
+  known(sentAt: number, commit: LogIndex, applied: LogIndex): void {
     if (sentAt <= 0) return;
     if (commit <= applied) {
       this.#freshAt = Math.max(this.#freshAt, sentAt);
       return;
     }
-    if (this.#pending.length >= MAX_PENDING) this.#pending.shift();
-    this.#pending.push({ sentAt, commit });
+    const newest = this.#pending[this.#pending.length - 1];
+    // When there are too many, the newest gives way: the oldest is the next to be applied.
+    const merge = newest && (newest.commit === commit || this.#pending.length >= MAX_PENDING);
+    if (merge) this.#pending.pop();
+    this.#pending.push({ sentAt: merge ? Math.max(sentAt, newest.sentAt) : sentAt, commit });
   }
 
   /** A peer echoed our message as its leader's. */
@@ -52,17 +61,24 @@ export class LagMeter {
     this.#echoed.clear();
   }
 
-  /** Of a follower or learner, or null when unknown. */
-  followerLag(now: number): number | null {
+  /** How old the state shown may be; null when unknown. */
+  lagMs(now: number): number | null {
     return this.#freshAt < 0 ? null : Math.max(0, now - this.#freshAt);
   }
 
-  /** Of a leader with these voters, itself included; null before a quorum answered. */
-  leaderLag(now: number, self: ReplicaId, voters: readonly ReplicaId[]): number | null {
+  /** When a leader was last confirmed by a quorum of each half, itself included; null before it was. */
+  confirmedAt(now: number, self: ReplicaId, halves: Halves): number | null {
+    const { voters, outgoing } = halves;
+    if (voters.length === 0) return null;
+    let at = this.#quorumTime(now, self, voters);
+    if (outgoing.length > 0) at = Math.min(at, this.#quorumTime(now, self, outgoing));
+    return at < 0 ? null : at;
+  }
+
+  #quorumTime(now: number, self: ReplicaId, voters: readonly ReplicaId[]): number {
     const times = voters.map((id) => (id === self ? now : (this.#echoed.get(id) ?? -1)));
     times.sort((a, b) => b - a);
-    const quorum = times[Math.floor(voters.length / 2)];
-    return quorum === undefined || quorum < 0 ? null : Math.max(0, now - quorum);
+    return times[Math.floor(voters.length / 2)]!;
   }
 
   /** How long ago a peer answered, as a leader sees it; null when never. */

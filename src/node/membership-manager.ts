@@ -26,6 +26,8 @@ export interface MembershipHost {
   now(): number;
   /** Whether a replica is connected to this node right now. */
   connected(replica: ReplicaId): boolean;
+  /** The URL that a replica advertises now; '' when it is not connected or cannot be dialled. */
+  advertised(replica: ReplicaId): string;
   propose(changes: readonly MemberChange[]): void;
   wake(): void;
 }
@@ -62,14 +64,16 @@ export class MembershipManager {
   }
 
   #refuseJoin({ node, replica }: MemberInfo): QuorliteError | null {
-    const holder = this.#holders(node).find((one) => one.replica !== replica);
-    if (!holder || (holder.replica !== this.#host.self && !this.#host.connected(holder.replica))) {
-      return null;
-    }
+    const holder = this.#holders(node).find((one) => one.replica !== replica && this.#lives(one));
+    if (!holder) return null;
     return new QuorliteError(
       'CONFIG_INVALID',
       `number ${node} belongs to a live replica at ${holder.url || 'another address'}; give the new node a number of its own`,
     );
+  }
+
+  #lives({ replica }: MemberInfo): boolean {
+    return replica === this.#host.self || this.#host.connected(replica);
   }
 
   #holders(node: number): MemberInfo[] {
@@ -78,7 +82,9 @@ export class MembershipManager {
 
   /** Removes a member; the leader itself is removed by its successor (rule M8). */
   remove(node: number, timeoutMs: number, done: Done): void {
-    const [holder] = this.#holders(node);
+    // The replica that a newcomer is about to replace goes first.
+    const holders = this.#holders(node);
+    const holder = holders.find((one) => !this.#lives(one)) ?? holders[0];
     if (!holder) {
       done(new QuorliteError('NOT_FOUND', `there is no member with number ${node}`));
       return;
@@ -167,14 +173,32 @@ export class MembershipManager {
       const changes = this.#changesFor(raft, task);
       if (changes) return changes;
     }
+    return this.#movedMember(raft);
+  }
+
+  /** A member that advertises another address than the one that is known: data about it, not its identity (rule M12). */
+  #movedMember(raft: Raft): MemberChange[] | null {
+    for (const member of raft.membership.members) {
+      const url = this.#host.advertised(member.replica);
+      if (url === '' || url === member.url) continue;
+      const type = raft.membership.voters.includes(member.replica) ? 'voter' : 'learner';
+      return [{ type, member: { ...member, url } }];
+    }
     return null;
   }
 
   #changesFor(raft: Raft, { member, voter }: Task): MemberChange[] | null {
-    if (!known(raft, member.replica)) return [{ type: 'learner', member }];
-    if (!voter || !caughtUp(raft, member.replica)) return null;
     const lost = this.#holders(member.node).filter((one) => one.replica !== member.replica);
     const removals = lost.map(({ replica }) => ({ type: 'remove', replica }) as const);
+    const { voters } = raft.membership;
+    // Who shall vote replaces the lost replica when it is promoted; a learner that replaces a learner, at once.
+    const replaces = !voter && lost.every(({ replica }) => !voters.includes(replica));
+    if (!known(raft, member.replica)) {
+      return [{ type: 'learner', member }, ...(replaces ? removals : [])];
+    }
+    if (!voter || !caughtUp(raft, member.replica)) return null;
+    // The lost one came back: its number is taken after all.
+    if (lost.some((one) => this.#lives(one))) return null;
     return [{ type: 'voter', member }, ...removals];
   }
 

@@ -23,7 +23,7 @@ import type { NodeOptions } from './node-options.ts';
 import { NodeSession } from './node-session.ts';
 import { PeerDirectory } from './peer-directory.ts';
 import { PeerTraffic } from './peer-traffic.ts';
-import { openMachine, type RecoverOptions, recover } from './recover.ts';
+import { openMachine, type RecoverOptions, recover, removedBefore } from './recover.ts';
 import { Replica } from './replica.ts';
 import { PeerRequests } from './requests.ts';
 import { SnapshotInstaller } from './snapshot-installer.ts';
@@ -89,6 +89,7 @@ export class Node implements NodeInside {
     this.identity = recovered.identity;
     this.pristine = recovered.pristine;
     this.recovering = recovered.start.recovering;
+    this.removedAt = removedBefore(recovered.start);
     this.peers = new PeerDirectory(this.identity.peers);
     this.replica = new Replica({
       platform,
@@ -112,6 +113,8 @@ export class Node implements NodeInside {
       raft: () => this.replica.raft,
       now,
       connected: (replica) => this.peers.connected(replica) !== undefined,
+      advertised: (replica) =>
+        replica === this.self ? options.url : (this.peers.connected(replica)?.peer.hello.url ?? ''),
       propose: (changes) =>
         this.replica.withRaft((raft) => raft.proposeMembership({ type: 'change', changes })),
       wake: () => this.replica.wake(),
@@ -247,10 +250,27 @@ export class Node implements NodeInside {
 
   /** How far behind the leader this node may be, milliseconds. */
   lagMs(): number | null {
-    const { raft } = this.replica;
+    const { raft, stateMachine } = this.replica;
     const now = this.options.platform.clock.monotonicMs();
-    if (raft.role === 'leader') return this.lag.leaderLag(now, this.self, raft.membership.voters);
-    return this.lag.followerLag(now);
+    if (raft.role === 'leader') {
+      const at = this.#confirmedAt(now);
+      if (at === null) return null;
+      this.lag.known(at, raft.commit, stateMachine.applied.index);
+    }
+    return this.lag.lagMs(now);
+  }
+
+  /** How long ago a quorum confirmed this node as leader; null when it does not lead or does not know. */
+  leaderLagMs(): number | null {
+    const now = this.options.platform.clock.monotonicMs();
+    const at = this.#confirmedAt(now);
+    return at === null ? null : now - at;
+  }
+
+  /** A leader that has committed nothing of its term yet may not know of all that is committed (rule L1). */
+  #confirmedAt(now: number): number | null {
+    const { raft } = this.replica;
+    return raft.ready ? this.lag.confirmedAt(now, this.self, raft.membership) : null;
   }
 
   #up(peer: Peer): void {
@@ -342,6 +362,8 @@ export class Node implements NodeInside {
       this.options.transport.refreshHello();
     }
     this.#updatePeers();
+    // A replica that was removed may be added again.
+    if (membership.members.some(({ replica }) => replica === this.self)) this.removedAt = null;
     this.#campaignAlone();
     this.membership.step();
     this.changed();
@@ -368,6 +390,7 @@ export class Node implements NodeInside {
     if (this.removedAt !== null) return;
     this.removedAt = index;
     this.options.logger.warn('removed from the cluster', { index });
+    this.replica.dismiss(new QuorliteError('NOT_READY', 'this node was removed from the cluster'));
     this.changed();
   }
 
@@ -393,9 +416,8 @@ export class Node implements NodeInside {
   #failed(error: Error): void {
     this.failure = error;
     this.options.logger.error('node has stopped', { error: error.message });
-    this.#ticker.stop();
-    this.options.transport.close();
-    this.changed();
+    const message = `this node has stopped: ${error.message}`;
+    this.#stopParts(new QuorliteError('STORAGE_FAILED', message, { outcome: 'unknown' }));
   }
 
   #tick(count: number): void {
@@ -440,10 +462,16 @@ export class Node implements NodeInside {
     proposals.tick();
   }
 
-  /** Replaces the identity, synced. */
-  saveIdentity(identity: Identity): void {
+  /** Replaces the identity, synced; false when that failed, which stops the node (rule D3). */
+  saveIdentity(identity: Identity): boolean {
+    try {
+      this.options.storage.identity.save(identity);
+    } catch (error) {
+      this.replica.fail(error as Error);
+      return false;
+    }
     this.identity = identity;
-    this.options.storage.identity.save(identity);
+    return true;
   }
 
   /** Writes down what is remembered of peers. */
@@ -456,10 +484,21 @@ export class Node implements NodeInside {
   /** Ends the loop, the clocks and the connections; the log is closed by the caller. */
   halt(): void {
     const { stopped } = this.replica;
-    this.replica.stop(new QuorliteError('SHUTTING_DOWN', 'this node is shutting down'));
+    const error = new QuorliteError('SHUTTING_DOWN', 'this node is shutting down');
+    this.replica.stop(error);
+    this.#stopParts(error);
+    if (!stopped) this.saveMemory();
+  }
+
+  /** Ends the clocks and the connections; whoever waits for something is answered. */
+  #stopParts(error: QuorliteError): void {
     this.#ticker.stop();
     this.snapshotSender.stop();
+    this.admin.stop(error);
+    this.membership.stop(error);
+    this.requests.stop(error);
+    this.#invitations.stop(error);
     this.options.transport.close();
-    if (!stopped) this.saveMemory();
+    this.changed();
   }
 }

@@ -45,7 +45,7 @@ export class PeerTraffic {
       sentAt: platform.clock.monotonicMs(),
       echo: peer.theirSentAt,
       commit: raft.commit,
-      leaderLag: raft.role === 'leader' ? (node.lagMs() ?? -1) : -1,
+      leaderLag: node.leaderLagMs() ?? -1,
     };
     const lane = message.entries.length > 0 ? Lane.bulk : Lane.control;
     const sent = transport.send(message.to, lane, raftFrame(envelope, message));
@@ -120,7 +120,7 @@ export class PeerTraffic {
     if (from !== raft.leader) return;
     lostMajority.heardLeader();
     if (frame.leaderLag < 0 || frame.echo <= 0) return;
-    lag.echoFromLeader(frame.echo - frame.leaderLag, frame.commit, stateMachine.applied.index);
+    lag.known(frame.echo - frame.leaderLag, frame.commit, stateMachine.applied.index);
   }
 
   /** A pristine node listens to the cluster that it promised to found, or that it asked to join. */
@@ -130,8 +130,7 @@ export class PeerTraffic {
     if (!node.pristine || cluster === 0) return false;
     const promised = readPromise(node.identity)?.cluster;
     if (promised !== cluster && node.joinedCluster !== cluster) return false;
-    node.saveIdentity({ ...node.identity, cluster });
-    return true;
+    return node.saveIdentity({ ...node.identity, cluster });
   }
 
   #forwarded(from: ReplicaId, id: number, command: Uint8Array): void {
@@ -195,8 +194,8 @@ export class PeerTraffic {
     if (!node.pristine || node.replica.raft.lastIndex > 0) {
       return new QuorliteError('CLUSTER_MISMATCH', 'this node belongs to a cluster already');
     }
-    this.#joining.promise({ cluster, founder });
-    return null;
+    if (this.#joining.promise({ cluster, founder })) return null;
+    return new QuorliteError('STORAGE_FAILED', 'the promise could not be stored');
   }
 
   #join(member: MemberInfo, voter: boolean, reply: Reply): void {

@@ -326,6 +326,13 @@ export class Proposals {
   /** Accepts nothing more, and answers everything that waits with `error`. */
   close(error: QuorliteError): void {
     this.#closed = error;
+    this.answerAll(error);
+  }
+
+  /** Answers everything that waits with `error`. */
+  answerAll(error: QuorliteError): void {
+    this.#batches.withdrawn();
+    this.#abandoned = true;
     for (let write = this.#waiting.head; write; write = this.#waiting.head) {
       const outcome = write.attempts === 0 ? 'not-applied' : 'unknown';
       this.#answer(write, notDone(error.code, error.message, outcome));

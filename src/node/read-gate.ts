@@ -35,6 +35,8 @@ interface Waiting {
   readonly deadline: number;
   /** Called when the gate opens at `index`, or with the error that closed it. Null once called. */
   pass: ((error: QuorliteError | null) => void) | null;
+  /** Takes it out of those who wait for an index; null while it is not there. */
+  withdraw: (() => void) | null;
 }
 
 /** All reads of a node that are not answered yet. */
@@ -45,6 +47,8 @@ export class ReadGate {
   readonly #rounds = new Map<number, Waiting[]>();
   /** Everything behind a gate, for deadlines. */
   readonly #waiting = new Set<Waiting>();
+  /** Reads that run in slices; each ends its own with an error. */
+  readonly #slicing = new Set<(error: QuorliteError) => void>();
   #nextRound = 1;
   #closed: QuorliteError | null = null;
   readonly streams: ReadStreams;
@@ -65,10 +69,6 @@ export class ReadGate {
 
   get pending(): number {
     return this.#waiting.size;
-  }
-
-  get hasWork(): boolean {
-    return this.#gathering.length > 0;
   }
 
   /** Runs a read to its end. */
@@ -105,7 +105,8 @@ export class ReadGate {
       );
       return () => {};
     }
-    const waiting: Waiting = { deadline: this.#host.now() + request.timeoutMs, pass };
+    const deadline = this.#host.now() + request.timeoutMs;
+    const waiting: Waiting = { deadline, pass, withdraw: null };
     this.#waiting.add(waiting);
     if (consistency === 'linearizable') this.#gather(waiting);
     else if (consistency === 'session') this.#whenApplied(waiting, minIndex);
@@ -127,7 +128,8 @@ export class ReadGate {
   }
 
   #whenApplied(waiting: Waiting, index: LogIndex): void {
-    this.#host.applyWaiters.wait(index, () => this.#settle(waiting, null));
+    if (!waiting.pass) return;
+    waiting.withdraw = this.#host.applyWaiters.wait(index, () => this.#settle(waiting, null));
   }
 
   #checkLag(waiting: Waiting, maxLagMs: number, minIndex: LogIndex): void {
@@ -150,6 +152,7 @@ export class ReadGate {
     const { pass } = waiting;
     if (!pass) return;
     waiting.pass = null;
+    waiting.withdraw?.();
     this.#waiting.delete(waiting);
     if (!silently) pass(error);
   }
@@ -200,9 +203,30 @@ export class ReadGate {
 
   close(error: QuorliteError): void {
     this.#closed = error;
+    this.answerAll(error);
+    this.#endRunning(error);
+  }
+
+  /** Answers everything that waits behind a gate with `error`. */
+  answerAll(error: QuorliteError): void {
     for (const waiting of [...this.#waiting]) this.#settle(waiting, error);
     this.#gathering = [];
     this.#rounds.clear();
+  }
+
+  /** Another state takes the place of the one that open readers see: they end before it is closed. */
+  stateReplaced(): void {
+    this.#endRunning(
+      new QuorliteError(
+        'SNAPSHOT_TOO_OLD',
+        'this replica was brought up to date by a snapshot while it read: read again',
+      ),
+    );
+  }
+
+  #endRunning(error: QuorliteError): void {
+    for (const end of [...this.#slicing]) end(error);
+    this.streams.endAll(error);
   }
 
   /** Lag that a result of now carries. */
@@ -240,20 +264,23 @@ export class ReadGate {
 
   #runInSlices(cursor: ReadCursor, done: Callback<QueryResult>): void {
     const rows: SqlValue[][] = [];
+    const finish = (error: QuorliteError | null): void => {
+      if (!this.#slicing.delete(finish)) return;
+      const { columns, index } = cursor;
+      cursor.close();
+      if (error) done(error, null);
+      else done(null, { columns, rows, index, lagMs: this.lagNow() });
+    };
     const slice = (): void => {
+      if (!this.#slicing.has(finish)) return;
       try {
-        if (!cursor.next(rows, Number.POSITIVE_INFINITY, this.#sliceMs())) {
-          this.#host.soon(slice);
-          return;
-        }
-        const { columns, index } = cursor;
-        cursor.close();
-        done(null, { columns, rows, index, lagMs: this.lagNow() });
+        if (cursor.next(rows, Number.POSITIVE_INFINITY, this.#sliceMs())) finish(null);
+        else this.#host.soon(slice);
       } catch (error) {
-        cursor.close();
-        done(asQuorliteError(error, 'not-applied'), null);
+        finish(asQuorliteError(error, 'not-applied'));
       }
     };
+    this.#slicing.add(finish);
     this.#host.soon(slice);
   }
 

@@ -108,6 +108,14 @@ export class ReadStreams {
     }
   }
 
+  /** Ends all streams; each owner hears `error` when it asks for more. */
+  endAll(error: QuorliteError): void {
+    for (const open of [...this.#open]) {
+      open.ended = error;
+      open.close();
+    }
+  }
+
   #end(open: Open, why: string): void {
     open.ended = new QuorliteError(
       'SNAPSHOT_TOO_OLD',

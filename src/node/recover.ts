@@ -16,6 +16,7 @@ import type {
   SyncMode,
 } from '../storage/contract.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { LogIndex } from '../wire/entry.ts';
 import { QuorliteError } from '../wire/error.ts';
 import { EMPTY_MEMBERSHIP } from '../wire/membership.ts';
 import { checkOwnNumber } from './own-number.ts';
@@ -157,4 +158,11 @@ function agree(
     if (error) throw error;
   });
   return { ...log, compacted: { index, term: checkpoint.term }, entries: [] };
+}
+
+/** Index at which a checkpoint shows this replica removed from its cluster; null when it does not. */
+export function removedBefore({ id, membership, applied }: RaftStart): LogIndex | null {
+  const { members } = membership;
+  const removed = members.length > 0 && members.every(({ replica }) => replica !== id);
+  return removed ? applied.index : null;
 }

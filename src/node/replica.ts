@@ -369,6 +369,12 @@ export class Replica {
     this.#options.hooks.failed(error);
   }
 
+  /** This replica is no member any more: nothing that waits for an entry will see it here. */
+  dismiss(error: QuorliteError): void {
+    this.proposals.answerAll(error);
+    this.reads.answerAll(error);
+  }
+
   /** Ends the loop; what waits is answered with `error`. */
   stop(error: QuorliteError): void {
     if (this.#stopped) return;

@@ -3,7 +3,7 @@
 import type { ReplicaId } from '../wire/entry.ts';
 import { type ErrorCode, QuorliteError } from '../wire/error.ts';
 import type { Callback } from './contract.ts';
-import { type PeerRequest, requestFrame } from './frames.ts';
+import { type PeerError, type PeerRequest, requestFrame } from './frames.ts';
 
 interface Open {
   readonly to: ReplicaId;
@@ -33,17 +33,16 @@ export class PeerRequests {
   }
 
   /** A reply came in. */
-  answered(
-    from: ReplicaId,
-    id: number,
-    error: { code: string; message: string } | null,
-    result: unknown,
-  ): void {
+  answered(from: ReplicaId, id: number, error: PeerError | null, result: unknown): void {
     const open = this.#open.get(id);
     if (!open || open.to !== from) return;
     this.#open.delete(id);
-    if (error) open.done(new QuorliteError(error.code as ErrorCode, error.message), null);
-    else open.done(null, result);
+    if (error) {
+      const { code, message, outcome } = error;
+      open.done(new QuorliteError(code as ErrorCode, message, { outcome }), null);
+    } else {
+      open.done(null, result);
+    }
   }
 
   /** The connection to a peer is gone: its requests may or may not have been done. */
@@ -54,6 +53,11 @@ export class PeerRequests {
   expire(): void {
     const now = this.#now();
     this.#fail(({ deadline }) => deadline <= now, 'TIMEOUT', 'the peer did not answer in time');
+  }
+
+  /** Answers everything: the node stops. */
+  stop({ code, message }: QuorliteError): void {
+    this.#fail(() => true, code, message);
   }
 
   #fail(which: (open: Open) => boolean, code: ErrorCode, message: string): void {

@@ -90,10 +90,26 @@ class Service implements NodeService {
   }
 
   query(request: QueryRequest, done: Callback<QueryResult>): () => void {
+    const refusal = this.#refuseRead(request);
+    if (refusal) {
+      done(refusal, null);
+      return () => {};
+    }
     return this.#node.replica.reads.query(request, done);
   }
 
+  /** A removed node shows what it had, and says no more than that. */
+  #refuseRead({ consistency }: QueryRequest): QuorliteError | null {
+    if (this.#node.removedAt === null || consistency === 'stale') return null;
+    return new QuorliteError('NOT_READY', 'this node was removed from the cluster');
+  }
+
   stream(request: QueryRequest, done: Callback<QueryStream>): () => void {
+    const refusal = this.#refuseRead(request);
+    if (refusal) {
+      done(refusal, null);
+      return () => {};
+    }
     return this.#node.replica.reads.stream(request, done);
   }
 
@@ -108,7 +124,9 @@ class Service implements NodeService {
     };
     const { timers } = this.#node.options.platform;
     const check = (): void => {
-      if (this.readiness().ok) finish(null);
+      const { failure } = this.#node;
+      if (failure) finish(new QuorliteError('STORAGE_FAILED', `stopped: ${failure.message}`));
+      else if (this.readiness().ok) finish(null);
     };
     const stop = this.#node.watch(check);
     const timer = timers.after(timeoutMs, () => {

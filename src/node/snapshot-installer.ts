@@ -99,6 +99,14 @@ export class SnapshotInstaller {
       platform.timers.after(BUSY_MS, () => this.#install(receiving));
       return;
     }
+    if (receiving.receiver.meta.index <= replica.stateMachine.applied.index) {
+      // The log has overtaken it: going back is not an option (rule S2).
+      replica.installFailed();
+      this.#receiving = null;
+      receiving.receiver.abort();
+      this.#acknowledge(receiving.from, receiving.transfer, null);
+      return;
+    }
     receiving.receiver.finish((error) => {
       if (error) {
         replica.installFailed();
@@ -122,6 +130,7 @@ export class SnapshotInstaller {
         return;
       }
       try {
+        replica.reads.stateReplaced();
         replica.stateMachine.close();
         const { content } = must(this.#host.snapshots.open(), 'the installed checkpoint opens');
         const machine = this.#host.openStateMachine(content);

@@ -35,6 +35,8 @@ export interface VirtualClusterOptions {
   readonly configured?: { readonly [node: number]: readonly number[] };
   readonly roles?: { readonly [node: number]: 'voter' | 'learner' };
   readonly expectExisting?: { readonly [node: number]: boolean };
+  /** URLs that nodes advertise instead of their own, as of each start. */
+  readonly advertised?: { readonly [node: number]: string };
   /** Called with each life of a node, after it was opened. */
   readonly opened?: (id: number, service: NodeService, runtime: VirtualProcess) => void;
 }
@@ -92,7 +94,7 @@ export class VirtualCluster {
     const numbers = configured?.[id] ?? Array.from({ length: this.#size }, (_, i) => i + 1);
     return openNode({
       node: id,
-      url: urlOf(id),
+      url: this.#options.advertised?.[id] ?? urlOf(id),
       nodes: new Map(numbers.map((number) => [number, urlOf(number)])),
       role: roles?.[id] ?? 'voter',
       expectExisting: this.#options.expectExisting?.[id] ?? false,
