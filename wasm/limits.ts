@@ -8,6 +8,12 @@ export const STEP_UNIT = 1000;
 export const CHARGE_BYTES = 4096;
 
 /**
+ * Bytes of a large value (64 KiB and more) that SQLite may make or read for one step of the budget; in the trampolines.
+ * Instructions alone say nothing about time: `randomblob(2000000)` is one of them.
+ */
+export const CHARGE_LARGE_BYTES = 16_384;
+
+/**
  * Steps by which two runs of one command on equal data may differ: page caches change nothing, but statements that are
  * compiled again and the statements that FTS5 and R-Tree keep carry up to one step each. Measured: 1 (margin.test.ts,
  * docs/decisions/0002-two-limit-rule.md).

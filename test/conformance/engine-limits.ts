@@ -61,6 +61,33 @@ export function testEngineLimits(factory: EngineFactory): void {
       alive();
     });
 
+    test.each([
+      ['made', 'SELECT count(length(randomblob(1900000 + i))) FROM n'],
+      ['put together', "SELECT count(printf('%1900000d', i) || i) FROM n"],
+      ['read', 'SELECT sum(length(v)) FROM n, big WHERE big.rowid = 1 + n.i % 2'],
+    ])('large values that are %s count like the work they are', (_name, sql) => {
+      all(writer, 'CREATE TABLE big(v)');
+      all(writer, "INSERT INTO big VALUES (printf('%2000000d', 1)), (printf('%2000000d', 2))");
+      const numbers = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 60)';
+      const error = failure(() =>
+        command(writer, () => all(writer, `${numbers} ${sql}`), { ...BUDGET, steps: 2000 }),
+      );
+      expect(error.kind).toBe('steps');
+      alive();
+    });
+
+    test('a reader’s deadline is seen between large values', () => {
+      const store = factory.createStore();
+      const host = new CommandHost();
+      factory.engine.openWriter(store, host, limits());
+      const reader = factory.engine.openReaders(store, host, limits()).openReader();
+      host.tickMs = 1;
+      reader.setDeadline(20);
+      const sql =
+        'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 60) SELECT count(randomblob(100000 + i)) FROM n';
+      expect(failure(() => all(reader, sql)).kind).toBe('timeout');
+    });
+
     test('a refused statement leaves the budget of its command alone', () => {
       for (const text of INDEXED) all(writer, text);
       const used = command(writer, () => {

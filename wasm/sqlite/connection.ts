@@ -16,7 +16,7 @@ import {
 } from './authorizer.ts';
 import { SQLITE } from './codes.ts';
 import { applyLimits, GENERATED_REFUSAL, lowerLimits } from './compile-limits.ts';
-import { NO_HEAP_LIMIT, WORD } from './control.ts';
+import { NO_HEAP_LIMIT, TICKS_ONLY, WORD } from './control.ts';
 import { plainError, readError, refusedError } from './errors.ts';
 import type { Pointer } from './exports.ts';
 import { createFunctions, registerFunctions } from './functions.ts';
@@ -386,7 +386,7 @@ export abstract class Connection implements Contract, Authorized {
     const ask = words[at + WORD.ask]!;
     const heapLimit = words[at + WORD.heapLimit]!;
     words[scratch >> 2] = 0;
-    words[at + WORD.armed] = unlimited ? 0 : 1;
+    words[at + WORD.armed] = unlimited ? 0 : TICKS_ONLY;
     words[at + WORD.tooDeep] = 0;
     if (!unlimited) {
       words[at + WORD.remaining] = PLANNER_STEPS_MAX;

@@ -23,5 +23,8 @@ export const WORD = {
   stackFloor: 22,
 } as const;
 
+/** Value of `armed` while a statement is compiled: the planner's ticks count, memory does not. */
+export const TICKS_ONLY = 2;
+
 /** No heap limit: the largest unsigned word. */
 export const NO_HEAP_LIMIT = -1;

@@ -76,11 +76,11 @@ function kindOf(
 ): SqlErrorKind {
   if (refusal !== null) return 'not-allowed';
   const primary = code & 0xff;
+  if (instance.word(WORD.interrupted) !== 0) return interrupt;
   if (primary === SQLITE.NOMEM || code === SQLITE.IOERR_NOMEM) {
     const failed = instance.word(WORD.heapFailed) !== 0;
     return failed && instance.word(WORD.heapRefused) === 0 ? 'crash' : 'memory';
   }
-  if (instance.word(WORD.interrupted) !== 0) return interrupt;
   if (primary === SQLITE.FULL) return 'full';
   if (code === SQLITE.CORRUPT_VTAB || code === SQLITE.CORRUPT_SEQUENCE) return 'sql';
   return FATAL.has(primary) ? 'crash' : 'sql';

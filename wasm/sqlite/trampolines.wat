@@ -4,7 +4,7 @@
 ;; time. So every callback is an export of this one precompiled module; what is frequent never leaves WebAssembly.
 ;;
 ;; The control block (import host.control, 96 bytes) is shared with JavaScript (budget.ts names the same words):
-;;    0 i32 armed         1 while progress ticks count
+;;    0 i32 armed         1 while progress ticks and large allocations count, 2: only ticks (while compiling)
 ;;    4 i32 remaining     units of the budget that are left; below zero: interrupt
 ;;    8 i32 interrupted   1 once the handler has interrupted
 ;;   12 i32 ask           1: ask host.expired on each tick (readers) instead of counting (the writer)
@@ -106,6 +106,20 @@
       (then (i32.store offset=28 (global.get $C) (i32.const 1)) (return (i32.const 1))))
     (i32.const 0))
 
+  ;; A large block is a large value that some instruction makes or reads: its bytes are charged, one unit for 16 KiB, and
+  ;; at the end of the budget or the deadline it is refused, since the next tick may be a thousand of them away.
+  (func $charged (param $n i32) (result i32) (local $left i32)
+    (if (i32.ne (i32.load (global.get $C)) (i32.const 1)) (then (return (i32.const 0))))
+    (if (i32.load offset=12 (global.get $C))
+      (then (if (i32.eqz (call $expired)) (then (return (i32.const 0)))))
+      (else
+        (local.set $left
+          (i32.sub (i32.load offset=4 (global.get $C)) (i32.shr_u (local.get $n) (i32.const 14))))
+        (i32.store offset=4 (global.get $C) (local.get $left))
+        (if (i32.ge_s (local.get $left) (i32.const 0)) (then (return (i32.const 0))))))
+    (i32.store offset=8 (global.get $C) (i32.const 1))
+    (i32.const 1))
+
   (func $count (param $n i32) (local $used i32)
     (local.set $used (i32.add (i32.load offset=16 (global.get $C)) (local.get $n)))
     (i32.store offset=16 (global.get $C) (local.get $used))
@@ -115,6 +129,8 @@
   (func (export "memMalloc") (param $n i32) (result i32) (local $p i32)
     (local.set $n (i32.and (i32.add (local.get $n) (i32.const 7)) (i32.const -8)))
     (if (call $refused (local.get $n)) (then (return (i32.const 0))))
+    (if (i32.ge_u (local.get $n) (i32.const 65536))
+      (then (if (call $charged (local.get $n)) (then (return (i32.const 0))))))
     (local.set $p (call $malloc (i32.add (local.get $n) (i32.const 8))))
     (if (i32.eqz (local.get $p))
       (then (i32.store offset=32 (global.get $C) (i32.const 1)) (return (i32.const 0))))
@@ -133,7 +149,10 @@
     (local.set $p (i32.sub (local.get $p) (i32.const 8)))
     (local.set $more (i32.sub (local.get $n) (i32.load (local.get $p))))
     (if (i32.gt_s (local.get $more) (i32.const 0))
-      (then (if (call $refused (local.get $more)) (then (return (i32.const 0))))))
+      (then
+        (if (call $refused (local.get $more)) (then (return (i32.const 0))))
+        (if (i32.ge_u (local.get $n) (i32.const 65536))
+          (then (if (call $charged (local.get $n)) (then (return (i32.const 0))))))))
     (local.set $p (call $realloc (local.get $p) (i32.add (local.get $n) (i32.const 8))))
     (if (i32.eqz (local.get $p))
       (then (i32.store offset=32 (global.get $C) (i32.const 1)) (return (i32.const 0))))
