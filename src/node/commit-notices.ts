@@ -37,6 +37,14 @@ export class CommitNotices {
     return true;
   }
 
+  /** Sends everything now: something follows that keeps this node busy, and its followers must know why. */
+  flush(send: (message: Message) => void): void {
+    for (const message of this.#due.values()) if (!this.#held.has(message.to)) send(message);
+    for (const message of this.#held.values()) send(message);
+    this.#due.clear();
+    this.#held.clear();
+  }
+
   /** Sends what is due. */
   endTurn(send: (message: Message) => void): void {
     for (const message of this.#due.values()) send(message);

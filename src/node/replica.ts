@@ -86,6 +86,8 @@ export class Replica {
   #applying = false;
   /** Until when a slow command holds elections back, monotonic; 0 when none does. */
   #slowUntil = 0;
+  /** When the newest slow command was committed here. */
+  #slowSince = 0;
   #leader: ReplicaId = 0;
   #term = 0;
 
@@ -200,13 +202,22 @@ export class Replica {
 
   #deliver(): void {
     for (const message of this.#inbox) {
-      if (message.from === this.raft.leader) this.#slowUntil = 0;
+      if (this.#slowUntil > 0) this.#mayEndSlow(message);
       this.raft.step(message);
     }
     this.#inbox.length = 0;
     const ticks = this.#ticks;
     this.#ticks = 0;
     if (ticks > 0) this.#tick(ticks);
+  }
+
+  /** A leader that speaks again has done with a slow command; what it sent before may still come in for a moment. */
+  #mayEndSlow({ from }: Message): void {
+    const { platform, timing } = this.#options;
+    const passed = platform.clock.monotonicMs() - this.#slowSince;
+    if (from === this.raft.leader && passed > timing.heartbeatTicks * timing.tickMs) {
+      this.#slowUntil = 0;
+    }
   }
 
   #tick(ticks: number): void {
@@ -258,10 +269,15 @@ export class Replica {
 
   #committed(entry: Entry): void {
     this.#toApply.push(entry);
-    if (entryIsSlow(entry) && this.raft.role !== 'leader') {
-      const { platform, timing } = this.#options;
-      this.#slowUntil = platform.clock.monotonicMs() + timing.slowMaxMs;
+    if (!entryIsSlow(entry)) return;
+    const { platform, timing, hooks } = this.#options;
+    if (this.raft.role === 'leader') {
+      // Followers hold their elections back from its commit on, so they must hear of that before it keeps us busy.
+      this.#notices.flush(hooks.send);
+      return;
     }
+    this.#slowSince = platform.clock.monotonicMs();
+    this.#slowUntil = this.#slowSince + timing.slowMaxMs;
   }
 
   #roleChanged(state: SoftState): void {
