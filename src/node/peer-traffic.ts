@@ -57,21 +57,22 @@ export class PeerTraffic {
     if (node.replica.stopped) return;
     const from = peer.hello.replica;
     try {
-      this.#dispatch(from, readFrame(bytes));
+      this.#dispatch(peer, readFrame(bytes));
     } catch (error) {
       // A frame that fails its checks is as good as lost; a peer that keeps sending such is seen in the log.
       node.options.logger.warn('frame refused', { from, error: (error as Error).message });
     }
   }
 
-  #dispatch(from: ReplicaId, frame: NodeFrame): void {
+  #dispatch(peer: Peer, frame: NodeFrame): void {
+    const from = peer.hello.replica;
     const { replica, requests, snapshotInstaller, snapshotSender } = this.#node;
     switch (frame.kind) {
       case 'raft':
         this.#consensus(from, frame);
         return;
       case 'writes':
-        for (const { id, command } of frame.writes) this.#forwarded(from, id, command);
+        for (const { id, command } of frame.writes) this.#forwarded(peer, id, command);
         return;
       case 'outcomes':
         for (const { id, outcome } of frame.outcomes) {
@@ -79,7 +80,7 @@ export class PeerTraffic {
         }
         return;
       case 'request':
-        this.#request(from, frame.id, frame.request);
+        this.#request(peer, frame.id, frame.request);
         return;
       case 'reply':
         requests.answered(from, frame.id, frame.error, frame.result);
@@ -133,8 +134,18 @@ export class PeerTraffic {
     return node.saveIdentity({ ...node.identity, cluster });
   }
 
-  #forwarded(from: ReplicaId, id: number, command: Uint8Array): void {
+  /**
+   * Whether `peer` is still connected as it was when it asked. Over another connection it may be another life, which
+   * counts its requests anew: an answer to the old one would answer something else. It has asked again anyway.
+   */
+  #waits({ hello, connection }: Peer): boolean {
+    return this.#node.peers.connected(hello.replica)?.peer.connection === connection;
+  }
+
+  #forwarded(peer: Peer, id: number, command: Uint8Array): void {
+    const from = peer.hello.replica;
     this.#node.replica.proposals.submitForwarded(command, (outcome) => {
+      if (!this.#waits(peer)) return;
       let answers = this.#answers.get(from);
       if (!answers) {
         answers = [];
@@ -159,9 +170,11 @@ export class PeerTraffic {
     this.#answers.delete(peer);
   }
 
-  #request(from: ReplicaId, id: number, request: PeerRequest): void {
+  #request(peer: Peer, id: number, request: PeerRequest): void {
+    const from = peer.hello.replica;
     const reply: Reply = (error) => {
       const { transport } = this.#node.options;
+      if (!this.#waits(peer)) return;
       transport.send(from, Lane.control, [replyFrame(id, error, null)]);
     };
     try {

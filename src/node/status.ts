@@ -29,6 +29,7 @@ export function clusterStatus(node: NodeInside): ClusterStatus {
 
 function ownRole(node: NodeInside): RoleName {
   const { raft } = node.replica;
+  if (node.failure) return 'unknown';
   if (raft.role === 'leader') return 'leader';
   if (raft.membership.learners.includes(node.self)) return 'learner';
   return raft.role === 'follower' ? 'follower' : 'candidate';

@@ -68,6 +68,31 @@ describe('with a leader', () => {
     expect(cluster.world.nowMs - from).toBeLessThan(20);
   });
 
+  test('an answer to an earlier life of a node is no answer to this one', () => {
+    const cluster = founded(12, { world: { path: { latencyMs: [2, 3] } } });
+    const leader = cluster.leader()!;
+    const [forwards, silent] = others(cluster, leader.id).map((id) => cluster.member(id));
+    const session = { id: 77, acknowledged: 1 };
+    const opened = cluster.write(leader.id, { op: 'openSession', session: session.id });
+    expect(opened.ok).toBe(true);
+    silent!.process.pause();
+    const forward = (sequence: number) =>
+      startWrite(
+        cluster,
+        cluster.opened(forwards!.id).service,
+        `INSERT INTO t (id) VALUES (${sequence}) RETURNING id`,
+        { session: { ...session, sequence } },
+      );
+    forward(1);
+    cluster.world.run(4);
+    forwards!.process.kill();
+    forwards!.process.restart();
+    cluster.until(() => cluster.status(forwards!.id).leader === leader.id, 900, 'no leader');
+    const second = forward(2);
+    cluster.until(() => second.answers > 0, 20_000, 'not answered');
+    expect(second.outcome).toMatchObject({ ok: true, result: { result: { rows: [[2]] } } });
+  });
+
   test('frames that are lost on the way to the leader and back are made up for', () => {
     const cluster = founded(11);
     const leader = cluster.leader()!;
