@@ -142,7 +142,9 @@ describe('limits', () => {
 
   it('memory: a command that needs too much fails alone', () => {
     startLow();
-    const hungry = `INSERT INTO t (x) SELECT count(*) FROM (${COUNT} LIMIT 20) SELECT DISTINCT randomblob(1000000) FROM n)`;
+    // Large values cost steps as well: enough of them, so that it is memory that runs out.
+    setting({ softSteps: 100_000, hardSteps: 200_000, slowSteps: 200_000 });
+    const hungry = `INSERT INTO t (x) SELECT count(*) FROM (${COUNT} LIMIT 400) SELECT DISTINCT randomblob(60000) FROM n)`;
     const outcomes = trio.apply(execute('INSERT INTO t VALUES (1, random())'), execute(hungry), {
       op: 'txn',
       statements: [{ sql: 'DELETE FROM t' }, { sql: hungry }],

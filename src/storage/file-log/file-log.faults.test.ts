@@ -193,6 +193,7 @@ const SCRIPT: readonly Step[] = [
   { do: 'append', count: 20, size: 60 },
   { do: 'timers' },
   { do: 'conflict', back: 4, count: 2 },
+  { do: 'timers' },
   { do: 'append', count: 1, size: 2500 },
   { do: 'timers' },
   { do: 'compact', keep: 3 },
