@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onTestFailed } from 'vitest';
 import type { Client } from '../../src/client/contract.ts';
 import type { ConnectOptions } from '../../src/client/remote/connect.ts';
 import type { ClusterStatus } from '../../src/node/contract.ts';
@@ -203,7 +204,22 @@ export class ProcessCluster {
       const own = ['--id', String(i + 1), '--nodes', nodesFlag(urls), '--data-dir', dataDir];
       return new NodeProcess(i + 1, url, dataDir, [...own, ...args]);
     });
-    return new ProcessCluster(nodes, directory);
+    const cluster = new ProcessCluster(nodes, directory);
+    cluster.#tellWhenFailed();
+    return cluster;
+  }
+
+  /** Shows what the nodes wrote when the test that made this cluster fails; one made in a hook belongs to no test. */
+  #tellWhenFailed(): void {
+    try {
+      onTestFailed(() => {
+        for (const { id, output } of [...this.nodes, ...this.#guests]) {
+          process.stderr.write(`--- node ${id}\n${output}\n`);
+        }
+      });
+    } catch {
+      // Called in a hook.
+    }
   }
 
   get urls(): string[] {
