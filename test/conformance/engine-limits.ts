@@ -76,6 +76,49 @@ export function testEngineLimits(factory: EngineFactory): void {
       alive();
     });
 
+    test.each([
+      ['LIKE', `SELECT count(?1 LIKE '%${'a'.repeat(200)}b' || i) FROM n`],
+      ['GLOB', `SELECT count(?1 GLOB '*${'a'.repeat(200)}b' || i) FROM n`],
+      ['length', "SELECT sum(length(iif(i > 0, ?1, ''))) FROM n"],
+      ['substr', 'SELECT count(substr(?1, 1900000 + i, 5)) FROM n'],
+      ['json_extract', "SELECT count(json_extract('[\"' || ?1 || '\"]', '$[' || i || ']')) FROM n"],
+      ['->', "SELECT count(('[\"' || ?1 || '\"]') -> i) FROM n"],
+    ])('%s of one large value, again and again, counts like the work it is', (_name, sql) => {
+      const numbers = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 60)';
+      const value = 'a'.repeat(2_000_000);
+      const error = failure(() =>
+        command(writer, () => all(writer, `${numbers} ${sql}`, [value]), {
+          ...BUDGET,
+          steps: 1000,
+        }),
+      );
+      expect(error.kind).toBe('steps');
+      alive();
+    });
+
+    test('functions that are charged stay those of SQLite', () => {
+      all(writer, 'CREATE TABLE w(t TEXT COLLATE NOCASE, b)');
+      all(writer, 'CREATE INDEX w_t ON w(t)');
+      all(
+        writer,
+        "INSERT INTO w VALUES ('Abc', x'0102'), ('abd', 12345), ('b', NULL), ('Äx', 1.5)",
+      );
+      expect(
+        all(
+          writer,
+          `SELECT t LIKE 'ab%', t LIKE 'a!%' ESCAPE '!', t GLOB '[A-Z]*', b LIKE '1%', length(t), length(b),
+             substr(t, -2), substring(b, 2, 1), typeof(b), json_valid(b) FROM w ORDER BY rowid`,
+        ),
+      ).toEqual([
+        [1, 0, 1, 0, 3, 2, 'bc', new Uint8Array([2]), 'blob', 0],
+        [1, 0, 0, 1, 3, 5, 'bd', '2', 'integer', 1],
+        [0, 0, 0, null, 1, null, 'b', null, 'null', null],
+        [0, 0, 0, 1, 2, 3, 'Äx', '.', 'real', 1],
+      ]);
+      const plan = all(writer, "EXPLAIN QUERY PLAN SELECT 1 FROM w WHERE t LIKE 'ab%'").flat();
+      expect(plan.join(' ')).toMatch(/w_t \(t>\? AND t<\?\)/);
+    });
+
     test('a reader’s deadline is seen between large values', () => {
       const store = factory.createStore();
       const host = new CommandHost();

@@ -1,7 +1,7 @@
 /** The control block: words that the trampolines and JavaScript share. `trampolines.wat` has the same list. */
 
 /** Bytes of the control block. */
-export const CONTROL_BYTES = 96;
+export const CONTROL_BYTES = 120;
 
 /** Indexes of 32-bit words, counted from the block's address divided by 4. */
 export const WORD = {
@@ -21,6 +21,7 @@ export const WORD = {
   stackLimit: 20,
   tooDeep: 21,
   stackFloor: 22,
+  wrapped: 23,
 } as const;
 
 /** Value of `armed` while a statement is compiled: the planner's ticks count, memory does not. */

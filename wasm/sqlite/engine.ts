@@ -9,6 +9,7 @@ import type {
   Writer,
 } from '../engine.ts';
 import type { PageStore } from '../page-store.ts';
+import { installWrapped } from './charged.ts';
 import type { EngineModules } from './instance.ts';
 import { LinkedInstance } from './linked.ts';
 import { type Probed, probeModules } from './probe.ts';
@@ -61,7 +62,7 @@ class SqliteEngine implements Engine {
   openWriter(store: PageStore, host: EngineHost, limits: EngineLimits): Writer {
     this.#writers.get(store)?.supersede();
     store.abort();
-    const linked = new LinkedInstance(this.#modules, store, host, true);
+    const linked = this.#link(store, host, true);
     const { changesOffset } = this.#probed;
     const writer = new WriterConnection(linked, store, limits, changesOffset, () => {
       if (this.#writers.get(store) === writer) this.#writers.delete(store);
@@ -71,6 +72,12 @@ class SqliteEngine implements Engine {
   }
 
   openReaders(store: PageStore, host: EngineHost, limits: EngineLimits): ReaderHost {
-    return new Readers(new LinkedInstance(this.#modules, store, host, false), limits);
+    return new Readers(this.#link(store, host, false), limits);
+  }
+
+  #link(store: PageStore, host: EngineHost, writable: boolean): LinkedInstance {
+    const linked = new LinkedInstance(this.#modules, store, host, writable);
+    installWrapped(linked.instance, this.#probed.wrapped);
+    return linked;
   }
 }

@@ -62,6 +62,8 @@ export class Instance {
   /** 64 KiB for short-lived texts, cells and out-pointers; nothing survives a call in it. */
   readonly scratch: Pointer;
   readonly scratchBytes: number = SCRATCH_BYTES;
+  /** Bytes from address 0 that hold SQLite's static data and its stack. */
+  readonly staticBytes: number;
   /** Called once when the instance ends by a crash. */
   onDeath: () => void = () => {};
   readonly #memory: WebAssembly.Memory;
@@ -89,6 +91,7 @@ export class Instance {
     this.u8.fill(0, this.control, this.control + CONTROL_BYTES);
     this.setWord(WORD.heapLimit, NO_HEAP_LIMIT);
     const stack = this.x.emscripten_stack_get_current();
+    this.staticBytes = stack;
     this.setWord(WORD.stackLimit, stack - STACK_BYTES_MAX);
     this.setWord(WORD.stackFloor, stack - STACK_FLOOR_BYTES);
     this.#exported = new WebAssembly.Instance(modules.trampolines, {
@@ -163,6 +166,11 @@ export class Instance {
   /** Sets a word of the control block. */
   setWord(index: number, value: number): void {
     this.i32[(this.control >> 2) + index] = value;
+  }
+
+  /** Entries of SQLite's function table. */
+  get tableLength(): number {
+    return this.#table.length;
   }
 
   /** Index in SQLite's function table of the trampoline `name`; 0, a null pointer, for ''. */

@@ -3,6 +3,8 @@ import { assert } from '../../src/wire/assert.ts';
 import { type HashHalves, PAGE_SIZE, type PageNumber } from '../page-store.ts';
 import type { TrampolineExports } from './exports.ts';
 
+const NO_FUNCTIONS: WebAssembly.TableDescriptor = { element: 'anyfunc', initial: 1 };
+
 /** Hashes one whole page as the engine does when it writes it. */
 export type PageHasher = (page: PageNumber, bytes: Uint8Array) => HashHalves;
 
@@ -19,6 +21,7 @@ export function createPageHasher(trampolines: WebAssembly.Module): PageHasher {
   for (const { module, name, kind } of WebAssembly.Module.imports(trampolines)) {
     const group = (imports[module] ??= {});
     if (kind === 'memory') group[name] = memory;
+    else if (kind === 'table') group[name] = new WebAssembly.Table(NO_FUNCTIONS);
     else if (kind === 'global') group[name] = new WebAssembly.Global({ value: 'i32' }, 0);
     else group[name] = () => 0;
   }

@@ -1,6 +1,7 @@
 /** What an engine has to find out about its compiled modules once: version, options, one place in memory. */
 import { assert } from '../../src/wire/assert.ts';
 import type { EngineHost } from '../engine.ts';
+import { findWrapped, type WrappedFunction } from './charged.ts';
 import type { Pointer } from './exports.ts';
 import { type Callbacks, type EngineModules, Instance } from './instance.ts';
 
@@ -14,6 +15,8 @@ export interface Probed {
    * resets it, and an old value would make a command depend on what its connection did before (C6).
    */
   readonly changesOffset: number;
+  /** SQLite's functions that are charged to the budget. */
+  readonly wrapped: readonly WrappedFunction[];
 }
 
 const OPEN_MEMORY = 6 | 0x80;
@@ -53,6 +56,7 @@ export function probeModules(modules: EngineModules): Probed {
     version: instance.text(instance.x.sqlite3_libversion()) ?? '',
     options: options.sort().join(' '),
     changesOffset: findChanges(instance),
+    wrapped: findWrapped(instance),
   };
 }
 

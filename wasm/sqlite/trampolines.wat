@@ -3,7 +3,7 @@
 ;; A JavaScript function cannot stand in a WebAssembly function table, and some runtimes forbid generating code at run
 ;; time. So every callback is an export of this one precompiled module; what is frequent never leaves WebAssembly.
 ;;
-;; The control block (import host.control, 96 bytes) is shared with JavaScript (budget.ts names the same words):
+;; The control block (import host.control, 120 bytes) is shared with JavaScript (budget.ts names the same words):
 ;;    0 i32 armed         1 while progress ticks and large allocations count, 2: only ticks (while compiling)
 ;;    4 i32 remaining     units of the budget that are left; below zero: interrupt
 ;;    8 i32 interrupted   1 once the handler has interrupted
@@ -20,6 +20,7 @@
 ;;   80 i32 stack limit   the authorizer refuses what is asked with SQLite's stack below this address
 ;;   84 i32 too deep      1 once it did
 ;;   88 i32 stack floor   an allocation with the stack below this address fails: SQLite's stack has no end of its own
+;;   92 7 x i32 wrapped   where SQLite's own functions behind like and wrapped0 to wrapped5 stand in its table
 ;;
 ;; An open file (64 bytes): 0 methods | 4 id | 8 reader | 12 locked | 16 f64 epoch | 24 i64 bytes | 32 16 header bytes
 (module
@@ -29,6 +30,10 @@
   (import "sqlite" "realloc" (func $realloc (param i32 i32) (result i32)))
   (import "sqlite" "emscripten_stack_get_current" (func $stack (result i32)))
   (import "sqlite" "sqlite3_user_data" (func $user_data (param i32) (result i32)))
+  (import "sqlite" "__indirect_function_table" (table $functions 1 funcref))
+  (import "sqlite" "sqlite3_value_type" (func $value_type (param i32) (result i32)))
+  (import "sqlite" "sqlite3_value_bytes" (func $value_bytes (param i32) (result i32)))
+  (import "sqlite" "sqlite3_result_error_code" (func $result_error_code (param i32 i32)))
   (import "sqlite" "sqlite3_bind_int64" (func $bind_int64 (param i32 i32 i64) (result i32)))
   (import "sqlite" "sqlite3_column_type" (func $column_type (param i32 i32) (result i32)))
   (import "sqlite" "sqlite3_column_int64" (func $column_int64 (param i32 i32) (result i64)))
@@ -40,7 +45,7 @@
   (import "host" "read" (func $read (param i32 i32 f64 f64) (result i32)))
   (import "host" "write" (func $write (param i32 i32 f64 i32 i32) (result i32)))
   (import "host" "truncate" (func $truncate (param f64) (result i32)))
-  (import "host" "size" (func $size (result f64)))
+  (import "host" "size" (func $pages (result f64)))
   (import "host" "commit" (func $commit (result i32)))
   (import "host" "open" (func $open (param i32 i32 i32 i32) (result i32)))
   (import "host" "close" (func $close (param i32)))
@@ -108,13 +113,17 @@
 
   ;; A large block is a large value that some instruction makes or reads: its bytes are charged, one unit for 16 KiB, and
   ;; at the end of the budget or the deadline it is refused, since the next tick may be a thousand of them away.
-  (func $charged (param $n i32) (result i32) (local $left i32)
+  (func $charged (param $n i32) (result i32)
+    (call $spent (i32.shr_u (local.get $n) (i32.const 14))))
+
+  ;; Takes units from the budget, or asks for the time; 1 when it is over.
+  (func $spent (param $units i32) (result i32) (local $left i32)
     (if (i32.ne (i32.load (global.get $C)) (i32.const 1)) (then (return (i32.const 0))))
     (if (i32.load offset=12 (global.get $C))
       (then (if (i32.eqz (call $expired)) (then (return (i32.const 0)))))
       (else
         (local.set $left
-          (i32.sub (i32.load offset=4 (global.get $C)) (i32.shr_u (local.get $n) (i32.const 14))))
+          (i32.sub (i32.load offset=4 (global.get $C)) (local.get $units)))
         (i32.store offset=4 (global.get $C) (local.get $left))
         (if (i32.ge_s (local.get $left) (i32.const 0)) (then (return (i32.const 0))))))
     (i32.store offset=8 (global.get $C) (i32.const 1))
@@ -223,7 +232,7 @@
     (i64.store (local.get $out)
       (if (result i64) (i32.load offset=8 (local.get $f))
         (then (i64.load offset=24 (local.get $f)))
-        (else (i64.trunc_f64_s (call $size)))))
+        (else (i64.trunc_f64_s (call $pages)))))
     (i32.const 0))
   (func (export "xLock") (param $f i32) (param i32) (result i32)
     (call $bind (local.get $f))
@@ -302,6 +311,54 @@
   (func (export "function") (param $context i32) (param $argc i32) (param $argv i32)
     (call $call (call $user_data (local.get $context))
       (local.get $context) (local.get $argc) (local.get $argv)))
+
+  ;; ---- SQLite's own functions that look at a large value again and again without allocating: charged, then called
+
+  (type $call (func (param i32 i32 i32)))
+
+  ;; Charges `bytes` at one unit for 64 KiB, then calls the function whose place stands at word `slot` of the control block.
+  (func $wrapped (param $slot i32) (param $bytes i64) (param $c i32) (param $argc i32) (param $argv i32)
+    (local $units i64)
+    (local.set $units (i64.shr_u (local.get $bytes) (i64.const 16)))
+    (if (i64.ne (local.get $units) (i64.const 0))
+      (then (if (call $spent (i32.wrap_i64 (local.get $units)))
+        (then (call $result_error_code (local.get $c) (i32.const 9)) (return))))) ;; SQLITE_INTERRUPT
+    (call_indirect $functions (type $call) (local.get $c) (local.get $argc) (local.get $argv)
+      (i32.load (i32.add (global.get $C) (local.get $slot)))))
+
+  ;; Bytes of a text (3) or blob (4); other values are not looked at, which would change them.
+  (func $size (param $value i32) (result i32)
+    (if (result i32)
+      (i32.lt_u (i32.sub (call $value_type (local.get $value)) (i32.const 3)) (i32.const 2))
+      (then (call $value_bytes (local.get $value)))
+      (else (i32.const 0))))
+
+  ;; like(pattern, text) and glob(pattern, text): the work is their product at worst.
+  (func (export "like") (param $c i32) (param $argc i32) (param $argv i32)
+    (call $wrapped (i32.const 92)
+      (i64.mul
+        (i64.extend_i32_u (call $size (i32.load (local.get $argv))))
+        (i64.extend_i32_u (call $size (i32.load offset=4 (local.get $argv)))))
+      (local.get $c) (local.get $argc) (local.get $argv)))
+
+  (func $first (param $slot i32) (param $c i32) (param $argc i32) (param $argv i32)
+    (call $wrapped (local.get $slot)
+      (if (result i64) (local.get $argc)
+        (then (i64.extend_i32_u (call $size (i32.load (local.get $argv)))))
+        (else (i64.const 0)))
+      (local.get $c) (local.get $argc) (local.get $argv)))
+  (func (export "wrapped0") (param i32 i32 i32)
+    (call $first (i32.const 96) (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "wrapped1") (param i32 i32 i32)
+    (call $first (i32.const 100) (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "wrapped2") (param i32 i32 i32)
+    (call $first (i32.const 104) (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "wrapped3") (param i32 i32 i32)
+    (call $first (i32.const 108) (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "wrapped4") (param i32 i32 i32)
+    (call $first (i32.const 112) (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "wrapped5") (param i32 i32 i32)
+    (call $first (i32.const 116) (local.get 0) (local.get 1) (local.get 2)))
 
   ;; ---- for JavaScript: no BigInt for integers that are safe, one crossing per row
 
