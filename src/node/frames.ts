@@ -20,6 +20,9 @@ const Kind = {
   snapshotAck: 8,
 } as const;
 
+/** Bytes of results beyond which the next frame begins. */
+const OUTCOMES_BYTES = 1024 * 1024;
+
 /** Requests between nodes that are rare enough for JSON. */
 export type PeerRequest =
   | { readonly op: 'promise'; readonly cluster: number; readonly founder: ReplicaId }
@@ -115,17 +118,31 @@ export function writesFrame(writes: readonly { id: number; command: Uint8Array }
   return out.view();
 }
 
-/** What became of forwarded commands. */
-export function outcomesFrame(
+/** What became of forwarded commands, in as many frames as their results need. */
+export function outcomesFrames(
   outcomes: readonly { id: number; outcome: CommandOutcome }[],
-): Uint8Array {
-  const out = new ByteWriter(1024);
-  out.u8(Kind.outcomes);
-  out.uint(outcomes.length);
+): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  let body = new ByteWriter(1024);
+  let count = 0;
   for (const { id, outcome } of outcomes) {
-    out.uint(id);
-    writeOutcome(out, outcome);
+    body.uint(id);
+    writeOutcome(body, outcome);
+    count++;
+    if (body.length < OUTCOMES_BYTES) continue;
+    frames.push(outcomesFrame(count, body));
+    body = new ByteWriter(1024);
+    count = 0;
   }
+  if (count > 0) frames.push(outcomesFrame(count, body));
+  return frames;
+}
+
+function outcomesFrame(count: number, body: ByteWriter): Uint8Array {
+  const out = new ByteWriter(body.length + 16);
+  out.u8(Kind.outcomes);
+  out.uint(count);
+  out.raw(body.view());
   return out.view();
 }
 

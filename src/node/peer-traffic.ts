@@ -9,7 +9,7 @@ import type { AdminRequest } from './contract.ts';
 import { type Promised, readPromise } from './founding.ts';
 import {
   type NodeFrame,
-  outcomesFrame,
+  outcomesFrames,
   type PeerRequest,
   raftFrame,
   readFrame,
@@ -160,7 +160,10 @@ export class PeerTraffic {
   flushAnswers(): void {
     if (this.#answers.size === 0) return;
     for (const [to, answers] of this.#answers) {
-      this.#node.options.transport.send(to, Lane.bulk, [outcomesFrame(answers)]);
+      // What finds no room is asked for again.
+      for (const frame of outcomesFrames(answers)) {
+        this.#node.options.transport.send(to, Lane.bulk, [frame]);
+      }
     }
     this.#answers.clear();
   }
