@@ -10,7 +10,7 @@ import { VirtualCluster } from '../kit/virtual-cluster.ts';
 import { ChaosClients } from './chaos-clients.ts';
 import { ChaosFaults, WITH_FOURTH } from './chaos-faults.ts';
 
-const SEEDS = Number(process.env['CHAOS_SEEDS'] ?? 10);
+const SEEDS = Number(process.env['CHAOS_SEEDS'] ?? 8);
 const FROM = Number(process.env['CHAOS_FROM'] ?? 1);
 const ONE = process.env['CHAOS_SEED'];
 const FAULTS = 12;
