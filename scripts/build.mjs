@@ -34,6 +34,11 @@ for (const entry of readdirSync(join(root, 'wasm'), { recursive: true, withFileT
   copied++;
 }
 const require = createRequire(import.meta.url);
+copyFileSync(
+  require.resolve('@sqlite.org/sqlite-wasm/sqlite3.wasm'),
+  join(dist, 'wasm', 'sqlite', 'sqlite3.wasm'),
+);
+copied++;
 const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
 const flags = ['-p', join(root, 'tsconfig.build.json'), ...(check ? [] : STRIP)];
 const begin = new Date();
