@@ -38,7 +38,7 @@ describe('bodies', () => {
     ['/v1/execute', [], 'the body must be an object, not an array'],
     ['/v1/execute', null, 'the body must be an object, not null'],
     ['/v1/execute', '{"sql":"x","__proto__":{}}', 'unknown field "__proto__"'],
-    ['/v1/query', { sql: 'x', consistency: 'strong' }, 'must be one of "linearizable"'],
+    ['/v1/query', { sql: 'x', consistency: 'strong' }, 'must be "linearizable"'],
     ['/v1/query', { sql: 'x', consistency: { maxLag: 5 } }, 'did you mean maxLagMs?'],
     ['/v1/query', { sql: 'x', consistency: {} }, 'consistency.maxLagMs is missing'],
     ['/v1/query', { sql: 'x', consistency: 5 }, 'consistency must be "linearizable"'],

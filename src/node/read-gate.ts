@@ -33,6 +33,8 @@ export interface ReadGateHost {
 
 interface Waiting {
   readonly deadline: number;
+  /** The read must not be older than this, whatever its level. */
+  readonly minIndex: LogIndex;
   /** Called when the gate opens at `index`, or with the error that closed it. Null once called. */
   pass: ((error: QuorliteError | null) => void) | null;
   /** Takes it out of those who wait for an index; null while it is not there. */
@@ -106,11 +108,11 @@ export class ReadGate {
       return () => {};
     }
     const deadline = this.#host.now() + request.timeoutMs;
-    const waiting: Waiting = { deadline, pass, withdraw: null };
+    const waiting: Waiting = { deadline, minIndex, pass, withdraw: null };
     this.#waiting.add(waiting);
     if (consistency === 'linearizable') this.#gather(waiting);
     else if (consistency === 'session') this.#whenApplied(waiting, minIndex);
-    else this.#checkLag(waiting, consistency.maxLagMs, minIndex);
+    else this.#checkLag(waiting, consistency.maxLagMs);
     return () => this.#settle(waiting, null, true);
   }
 
@@ -129,13 +131,14 @@ export class ReadGate {
 
   #whenApplied(waiting: Waiting, index: LogIndex): void {
     if (!waiting.pass) return;
-    waiting.withdraw = this.#host.applyWaiters.wait(index, () => this.#settle(waiting, null));
+    const least = Math.max(index, waiting.minIndex);
+    waiting.withdraw = this.#host.applyWaiters.wait(least, () => this.#settle(waiting, null));
   }
 
-  #checkLag(waiting: Waiting, maxLagMs: number, minIndex: LogIndex): void {
+  #checkLag(waiting: Waiting, maxLagMs: number): void {
     const lag = this.#host.lagMs();
     if (lag !== null && lag <= maxLagMs) {
-      this.#whenApplied(waiting, minIndex);
+      this.#whenApplied(waiting, waiting.minIndex);
       return;
     }
     const behind = lag === null ? 'unknown' : `up to ${Math.ceil(lag)} ms`;
@@ -229,9 +232,10 @@ export class ReadGate {
     this.streams.endAll(error);
   }
 
-  /** Lag that a result of now carries. */
+  /** Lag that a result of now carries: a bound, so whole milliseconds, rounded up. */
   lagNow(): number | null {
-    return this.#host.lagMs();
+    const lag = this.#host.lagMs();
+    return lag === null ? null : Math.ceil(lag);
   }
 
   #request(request: QueryRequest, deadlineMs: number): ReadRequest {

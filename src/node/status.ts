@@ -49,9 +49,14 @@ function memberStatus(node: NodeInside, { replica, node: id, url }: MemberInfo):
     role: self ? ownRole(node) : otherRole(replica === raft.leader, voter),
     voter,
     matchIndex: self ? raft.lastIndex : (progress?.match ?? null),
-    lagMs: self ? node.lagMs() : leading ? node.lag.peerSilence(now, replica) : null,
+    lagMs: wholeMs(self ? node.lagMs() : leading ? node.lag.peerSilence(now, replica) : null),
     reachable: self || node.peers.connected(replica) !== undefined,
   };
+}
+
+/** Bounds are rounded up. */
+function wholeMs(lag: number | null): number | null {
+  return lag === null ? null : Math.ceil(lag);
 }
 
 function otherRole(leads: boolean, voter: boolean): RoleName {

@@ -122,8 +122,10 @@ function describeQuery(api: () => HttpCaller): void {
   });
 
   test('an index that is not there in time', async () => {
-    const wait = { consistency: 'session', minIndex: 2 ** 50, timeoutMs: 50 };
-    expectProblem(await api().post('/v1/query', { sql: 'SELECT 1', ...wait }), 504, 'TIMEOUT');
+    for (const consistency of ['session', 'linearizable', { maxLagMs: 60_000 }]) {
+      const body = { sql: 'SELECT 1', consistency, minIndex: 2 ** 50, timeoutMs: 50 };
+      expectProblem(await api().post('/v1/query', body), 504, 'TIMEOUT');
+    }
   });
 
   test('parameters by position and by name', async () => {

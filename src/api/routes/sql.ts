@@ -9,7 +9,17 @@ import { jsonObjects, jsonOf, jsonRows, paramsShape, sqlShape, txnParamsShape } 
 import { toProblem } from '../problem.ts';
 import { type AnyRoute, route } from '../route.ts';
 import { batchAnswer, executeAnswer, queryAnswer, txnAnswer } from '../schemas.ts';
-import { flag, integer, list, object, oneOf, refuse, type Shape, text } from '../shape.ts';
+import {
+  flag,
+  integer,
+  isObject,
+  list,
+  object,
+  oneOf,
+  refuse,
+  type Shape,
+  text,
+} from '../shape.ts';
 import { write } from '../write.ts';
 
 const slow = flag('meant to run long (an index on a big table): raises the step limit');
@@ -57,17 +67,22 @@ interface QueryBody {
   readonly format?: 'arrays' | 'objects';
 }
 
-const level = oneOf('how fresh the rows must be', ['linearizable', 'session', 'stale'] as const);
+const LEVELS = ['linearizable', 'session', 'stale'] as const;
+const level = oneOf('how fresh the rows must be', LEVELS);
 const lagBound = object<{ readonly maxLagMs: number }>(
   { maxLagMs: integer('most milliseconds behind the leader') },
   ['maxLagMs'],
 );
 
+function isLevel(value: unknown): value is (typeof LEVELS)[number] {
+  return (LEVELS as readonly unknown[]).includes(value);
+}
+
 const consistencyShape: Shape<Consistency> = {
   schema: { oneOf: [level, lagBound], default: 'linearizable' },
   read(value, path) {
-    if (typeof value === 'string') return level.read(value, path);
-    if (typeof value === 'object' && value !== null) return lagBound.read(value, path);
+    if (isLevel(value)) return value;
+    if (isObject(value)) return lagBound.read(value, path);
     throw refuse(path, 'must be "linearizable", "session", "stale" or {"maxLagMs": n}');
   },
 };

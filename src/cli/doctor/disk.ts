@@ -80,8 +80,9 @@ function checkSpace(place: string): Finding {
 }
 
 function checkSync(place: string, sync: string): Finding {
-  const folder = mkdtempSync(join(place, '.quorlite-doctor-'));
+  let folder: string | null = null;
   try {
+    folder = mkdtempSync(join(place, '.quorlite-doctor-'));
     const times = measureSyncs(join(folder, 'sync')).sort((a, b) => a - b);
     const median = times[times.length >> 1]!;
     const worst = times[times.length - 1]!;
@@ -97,7 +98,7 @@ function checkSync(place: string, sync: string): Finding {
   } catch (error) {
     return finding('disk sync', 'fail', reasonOf(error), 'this disk cannot hold a log');
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    if (folder !== null) rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -73,6 +73,10 @@ describe('folder on disk', () => {
     expect(kindOf(() => openNodeFolder('/dev/null/x'))).toBe('io');
   });
 
+  it.skipIf(process.platform !== 'linux')('ends where no folder can be made', () => {
+    expect(kindOf(() => openNodeFolder('/proc/none'))).toBe('not-found');
+  });
+
   it('syncs on a thread, also when it is closed meanwhile', async () => {
     const file = openNodeFolder(path).open('f', { create: true });
     file.write(new Uint8Array(1000), 0);

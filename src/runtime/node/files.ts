@@ -44,7 +44,13 @@ function createFolder(path: string): void {
   if (existsSync(path)) return;
   const parent = dirname(path);
   createFolder(parent);
-  mkdirSync(path, { recursive: true });
+  try {
+    // Not `recursive`: that never ends where a folder cannot be made though its parent is there (/proc).
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another node of this machine was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
   syncDirectory(parent);
 }
 

@@ -1,7 +1,5 @@
 /** Starts a node on Node.js: configuration, folder, engine, transport, port, API, client. */
-import { mkdirSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Engine } from '../../../wasm/engine.ts';
 import { loadSqliteEngine } from '../../../wasm/load/node.ts';
@@ -255,8 +253,7 @@ function lockedFolder(resolved: ResolvedConfig): FileFolder {
 
 function openFolder(resolved: ResolvedConfig): FileFolder {
   if (resolved.storage === 'memory') return createMemoryFolder({ crashable: false });
-  mkdirSync(resolved.dataDir, { recursive: true, mode: 0o700 });
-  return openNodeFolder(join(resolved.dataDir));
+  return openNodeFolder(resolved.dataDir);
 }
 
 function createNodeApi(options: {
