@@ -34,10 +34,6 @@ export interface ApiOptions {
   readonly origins?: OriginPolicy | undefined;
   readonly limits?: NodeLimits | undefined;
   readonly logger?: Logger | undefined;
-  /** Requests with SQL that take longer are logged; default 1000. */
-  readonly slowQueryMs?: number | undefined;
-  /** Whether their text is logged too; default false. */
-  readonly logStatements?: boolean | undefined;
   /** Default `performance.now`. */
   monotonicMs?(): number;
 }
@@ -132,8 +128,6 @@ function createContext(options: ApiOptions): ApiContext {
     bodies: createBodyReader(limits),
     counter: createRequestCounter(),
     routes: ROUTES,
-    slowQueryMs: options.slowQueryMs ?? 1000,
-    logStatements: options.logStatements ?? false,
     monotonicMs: options.monotonicMs ?? (() => performance.now()),
     requests: 0,
     openExports: 0,

@@ -31,8 +31,6 @@ export interface ApiContext {
   readonly counter: RequestCounter;
   /** Every route that is mounted, this very list. */
   readonly routes: readonly AnyRoute[];
-  readonly slowQueryMs: number;
-  readonly logStatements: boolean;
   monotonicMs(): number;
   /** Requests so far: the last one's number names it in the log. */
   requests: number;
@@ -52,6 +50,4 @@ export interface Call<B = undefined> {
   readonly query: URLSearchParams | null;
   /** What is known of the write so far; goes into an error that is not an operating one. */
   outcome: Outcome;
-  /** SQL text for the log of slow requests, where statements are logged at all. */
-  statement: string | undefined;
 }

@@ -29,7 +29,7 @@ export function serveRoute(api: ApiContext, route: AnyRoute): (c: Context) => Pr
       response = problemResponse(explain(api, route, error, call));
     }
     if (origin !== null) corsHeaders(response.headers, origin);
-    finish(api, route, call, response.status, api.monotonicMs() - started);
+    finish(api, route, response.status, api.monotonicMs() - started);
     return response;
   };
 }
@@ -64,7 +64,6 @@ function openCall(api: ApiContext, route: AnyRoute, c: Context): Mutable {
     path: route.path.includes(':') ? (c.req.param() as { [name: string]: string }) : {},
     query: url.includes('?') && route.access !== 'open' ? readQuery(route, url) : null,
     outcome: 'not-applied',
-    statement: undefined,
   };
 }
 
@@ -104,19 +103,8 @@ function explain(
   return error;
 }
 
-function finish(
-  api: ApiContext,
-  route: AnyRoute,
-  call: Mutable | undefined,
-  status: number,
-  ms: number,
-): void {
+function finish(api: ApiContext, route: AnyRoute, status: number, ms: number): void {
   api.counter.count(route, status);
-  const id = ++api.requests;
-  const name = route.path;
-  if (ms >= api.slowQueryMs && call?.statement !== undefined) {
-    const sql = api.logStatements ? call.statement : undefined;
-    api.logger.warn('slow query', { request: id, route: name, status, ms: Math.round(ms), sql });
-  }
-  api.logger.debug('request', { request: id, method: route.method, route: name, status, ms });
+  const request = ++api.requests;
+  api.logger.debug('request', { request, method: route.method, route: route.path, status, ms });
 }

@@ -39,7 +39,6 @@ const executeBody: Shape<ExecuteBody> = object<ExecuteBody>(
 
 async function execute(call: Call<ExecuteBody>): Promise<Response> {
   const { sql, params, slow } = call.body;
-  call.statement = sql;
   const timeoutMs = timeoutOf(call, call.body.timeoutMs);
   const operation = { op: 'execute', sql, params, slow } as const;
   const { index, result } = await write(call, operation, timeoutMs, 'statement');
@@ -105,7 +104,6 @@ const queryBody: Shape<QueryBody> = object<QueryBody>(
 
 async function query(call: Call<QueryBody>): Promise<Response> {
   const { sql, params, minIndex, history, format, consistency = 'linearizable' } = call.body;
-  call.statement = sql;
   const timeoutMs = timeoutOf(call, call.body.timeoutMs);
   const request = { sql, params, consistency, minIndex, history, timeoutMs };
   const { columns, rows, index, lagMs } = await untilDone<QueryResult>(call, (resolve, reject) =>
@@ -167,7 +165,6 @@ async function txn(call: Call<TxnBody>): Promise<Response> {
       throw refuse(['statements', i], 'takes params or many, not both');
     }
   });
-  call.statement = statements[0]?.sql;
   const timeoutMs = timeoutOf(call, call.body.timeoutMs);
   const operation = { op: 'txn', statements, guard, slow } as const;
   const { index, result } = await write(call, operation, timeoutMs, 'statements');
@@ -193,7 +190,6 @@ const batchBody: Shape<BatchBody> = object<BatchBody>(
 
 async function batch(call: Call<BatchBody>): Promise<Response> {
   const { sql, atomic = true, slow } = call.body;
-  call.statement = sql;
   const timeoutMs = timeoutOf(call, call.body.timeoutMs);
   const operation = { op: 'batch', sql, atomic, slow } as const;
   const { index, result } = await write(call, operation, timeoutMs, 'statements');

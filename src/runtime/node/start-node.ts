@@ -15,6 +15,7 @@ import type { ResolvedConfig } from '../../config/resolve.ts';
 import type { NodeService } from '../../node/contract.ts';
 import type { NodeStorage } from '../../node/recover.ts';
 import { openNode } from '../../node/service.ts';
+import { withStatementLog } from '../../node/statement-log.ts';
 import type { Platform } from '../../platform/contract.ts';
 import { FileError, type FileFolder } from '../../platform/files.ts';
 import type { Link, LinkEvents } from '../../platform/links.ts';
@@ -115,7 +116,7 @@ async function compose(parts: Parts): Promise<RunningNode> {
     secret: resolved.secretRaft,
     logger,
   });
-  const service = openNode({
+  const core = openNode({
     node: resolved.id,
     url,
     nodes: new Map(
@@ -133,6 +134,12 @@ async function compose(parts: Parts): Promise<RunningNode> {
     engine,
     storage,
     transport,
+  });
+  const service = withStatementLog(core, {
+    logger,
+    logStatements: resolved.logStatements,
+    slowQueryMs: resolved.slowQueryMs,
+    monotonicMs: () => platform.clock.monotonicMs(),
   });
   const app = createNodeApi({ resolved, platform, logger, engine, service, originPolicy });
   const stream = createNodeStream(resolved, platform, logger, service);
@@ -282,8 +289,6 @@ function createNodeApi(options: {
     origins: originPolicy,
     limits: resolved.limits,
     logger,
-    slowQueryMs: resolved.slowQueryMs,
-    logStatements: resolved.logStatements,
     monotonicMs,
   });
 }
