@@ -96,6 +96,14 @@ export function testEngineLimits(factory: EngineFactory): void {
       alive();
     });
 
+    test('small values whose work is large count, too', () => {
+      const numbers = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000)';
+      const sql = `${numbers} SELECT count(?1 LIKE '%${'a'.repeat(120)}b' || i) FROM n`;
+      const run = (): unknown => all(writer, sql, ['a'.repeat(500)]);
+      const error = failure(() => command(writer, run, { ...BUDGET, steps: 2500 }));
+      expect(error.kind).toBe('steps');
+    });
+
     test('functions that are charged stay those of SQLite', () => {
       all(writer, 'CREATE TABLE w(t TEXT COLLATE NOCASE, b)');
       all(writer, 'CREATE INDEX w_t ON w(t)');

@@ -1,7 +1,7 @@
 /** The control block: words that the trampolines and JavaScript share. `trampolines.wat` has the same list. */
 
 /** Bytes of the control block. */
-export const CONTROL_BYTES = 120;
+export const CONTROL_BYTES = 128;
 
 /** Indexes of 32-bit words, counted from the block's address divided by 4. */
 export const WORD = {
@@ -22,6 +22,7 @@ export const WORD = {
   tooDeep: 21,
   stackFloor: 22,
   wrapped: 23,
+  chargeRest: 30,
 } as const;
 
 /** Value of `armed` while a statement is compiled: the planner's ticks count, memory does not. */

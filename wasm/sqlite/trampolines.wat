@@ -3,7 +3,7 @@
 ;; A JavaScript function cannot stand in a WebAssembly function table, and some runtimes forbid generating code at run
 ;; time. So every callback is an export of this one precompiled module; what is frequent never leaves WebAssembly.
 ;;
-;; The control block (import host.control, 120 bytes) is shared with JavaScript (budget.ts names the same words):
+;; The control block (import host.control, 128 bytes) is shared with JavaScript (budget.ts names the same words):
 ;;    0 i32 armed         1 while progress ticks and large allocations count, 2: only ticks (while compiling)
 ;;    4 i32 remaining     units of the budget that are left; below zero: interrupt
 ;;    8 i32 interrupted   1 once the handler has interrupted
@@ -21,6 +21,7 @@
 ;;   84 i32 too deep      1 once it did
 ;;   88 i32 stack floor   an allocation with the stack below this address fails: SQLite's stack has no end of its own
 ;;   92 7 x i32 wrapped   where SQLite's own functions behind like and wrapped0 to wrapped5 stand in its table
+;;  120 i32 rest          bytes that these looked at and that do not make a unit yet
 ;;
 ;; An open file (64 bytes): 0 methods | 4 id | 8 reader | 12 locked | 16 f64 epoch | 24 i64 bytes | 32 16 header bytes
 (module
@@ -319,6 +320,8 @@
   ;; Charges `bytes` at one unit for 64 KiB, then calls the function whose place stands at word `slot` of the control block.
   (func $wrapped (param $slot i32) (param $bytes i64) (param $c i32) (param $argc i32) (param $argv i32)
     (local $units i64)
+    (local.set $bytes (i64.add (local.get $bytes) (i64.load32_u offset=120 (global.get $C))))
+    (i64.store32 offset=120 (global.get $C) (i64.and (local.get $bytes) (i64.const 0xffff)))
     (local.set $units (i64.shr_u (local.get $bytes) (i64.const 16)))
     (if (i64.ne (local.get $units) (i64.const 0))
       (then (if (call $spent (i32.wrap_i64 (local.get $units)))

@@ -140,6 +140,7 @@ export class WriterConnection extends Connection implements Writer {
     words[at + WORD.remaining] = this.#stepsAtBegin;
     words[at + WORD.interrupted] = 0;
     words[at + WORD.ask] = 0;
+    words[at + WORD.chargeRest] = 0;
     words[at + WORD.heapLimit] = Math.min(HEAP_MAX, heap + Math.max(0, budget.memoryBytes));
     words[at + WORD.heapPeak] = heap;
     this.#prepareBytes = budget.prepareBytes ?? Infinity;
