@@ -334,7 +334,7 @@ describe('settings', () => {
     { resultRows: 1.5 },
     { resultRows: Number.NaN },
     { toString: 1 },
-    { hardSteps: 3_000 },
+    { hardSteps: 2_500 },
     { softMemoryBytes: 255 * 1024 * 1024 },
     { slowSteps: 1000 },
   ])('%j is refused', (patch) => {

@@ -56,8 +56,8 @@ export const SETTINGS: { readonly [N in SettingName]: SettingSpec } = {
     max: 16 * MIB,
     help: 'bytes of a result kept for retries',
   },
-  softSteps: { default: 2_500, min: 100, max: 1e12, help: 'steps of the first attempt' },
-  hardSteps: { default: 5_000, min: 1000, max: 1e12, help: 'steps of the canonical attempt' },
+  softSteps: { default: 2_000, min: 100, max: 1e12, help: 'steps of the first attempt' },
+  hardSteps: { default: 4_000, min: 1000, max: 1e12, help: 'steps of the canonical attempt' },
   slowSteps: { default: 500_000, min: 1000, max: 1e12, help: 'steps of a command marked slow' },
   softMemoryBytes: {
     default: 192 * MIB,

@@ -1,6 +1,6 @@
 /** The SQL database: runs the commands of an entry in one transaction and gives each its outcome. */
-import { type Engine, SqlError } from '../../../wasm/engine.ts';
-import { hardStepLimit } from '../../../wasm/limits.ts';
+import { type Budget, type Engine, SqlError } from '../../../wasm/engine.ts';
+import { hardStepLimit, PREPARE_BYTES } from '../../../wasm/limits.ts';
 import type { PageStore } from '../../../wasm/page-store.ts';
 import { QuorliteError } from '../../wire/error.ts';
 import { Op, operationIsSlow } from '../../wire/operation.ts';
@@ -26,7 +26,7 @@ export class Database {
   readonly tables: TableMarks;
   readonly #context: CommandContext;
   readonly #transaction: EntryTransaction;
-  readonly #budget = { steps: 0, memoryBytes: 0 };
+  readonly #budget = { steps: 0, memoryBytes: 0, prepareBytes: 0 };
   #settings: ClusterSettings;
   #admission: Admission | null = null;
   /** The schema or the statistics changed in this entry. */
@@ -203,7 +203,7 @@ export class Database {
     }
   }
 
-  #budgetOf(ordinal: number, canonical: boolean): { steps: number; memoryBytes: number } {
+  #budgetOf(ordinal: number, canonical: boolean): Budget {
     const { starts, ends, input } = this.#admission!;
     const { softSteps, hardSteps, slowSteps } = this.#settings;
     const body = input.bytes;
@@ -215,6 +215,7 @@ export class Database {
     if (slow) budget.steps = canonical ? hardStepLimit(slowSteps) : slowSteps;
     else budget.steps = canonical ? hardSteps : softSteps;
     budget.memoryBytes = this.#transaction.memoryLeft(canonical);
+    budget.prepareBytes = canonical ? PREPARE_BYTES.hard : PREPARE_BYTES.soft;
     return budget;
   }
 
