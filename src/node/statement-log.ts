@@ -31,20 +31,17 @@ export interface StatementLogOptions {
 export function withStatementLog(service: NodeService, options: StatementLogOptions): NodeService {
   const { logger, logStatements, slowQueryMs } = options;
 
-  /** Call the result at the end of a statement. */
-  function begin(read: () => Statement | null): (error: QuorliteError | null) => void {
-    const begun = options.monotonicMs();
-    return (error) => {
-      const ms = Math.round(options.monotonicMs() - begun);
-      const slow = ms >= slowQueryMs;
-      if (!slow && !logStatements) return;
-      const statement = read();
-      if (statement === null) return;
-      const { op, sql } = statement;
-      const fields = { op, ms, code: error?.code, sql: logStatements ? shorten(sql) : undefined };
-      if (slow) logger.warn('slow query', fields);
-      else logger.info('statement', fields);
-    };
+  /** A statement that began at `begun` has ended. `read` is asked for its text only when there is something to say. */
+  function ended(begun: number, error: QuorliteError | null, read: () => Statement | null): void {
+    const ms = options.monotonicMs() - begun;
+    const slow = ms >= slowQueryMs;
+    if (!slow && !logStatements) return;
+    const statement = read();
+    if (statement === null) return;
+    const sql = logStatements ? shorten(statement.sql) : undefined;
+    const fields = { op: statement.op, ms: Math.round(ms), code: error?.code, sql };
+    if (slow) logger.warn('slow query', fields);
+    else logger.info('statement', fields);
   }
 
   return {
@@ -58,23 +55,23 @@ export function withStatementLog(service: NodeService, options: StatementLogOpti
       return service.replica;
     },
     write(request, done) {
-      const end = begin(() => statementOf(request));
+      const begun = options.monotonicMs();
       return service.write(request, (outcome) => {
-        end(outcome.ok ? null : outcome.error);
+        ended(begun, outcome.ok ? null : outcome.error, () => statementOf(request));
         done(outcome);
       });
     },
     query(request, done) {
-      const end = begin(() => ({ op: 'query', sql: request.sql }));
+      const begun = options.monotonicMs();
       return service.query(request, (error, result) => {
-        end(error);
+        ended(begun, error, () => ({ op: 'query', sql: request.sql }));
         done(error, result);
       });
     },
     stream(request, done) {
-      const end = begin(() => ({ op: 'stream', sql: request.sql }));
+      const begun = options.monotonicMs();
       return service.stream(request, (error, stream) => {
-        end(error);
+        ended(begun, error, () => ({ op: 'stream', sql: request.sql }));
         done(error, stream);
       });
     },
