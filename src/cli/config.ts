@@ -117,7 +117,15 @@ async function show(invocation: Invocation): Promise<undefined> {
   output.result(json, () => {
     const rows = shown
       .filter(({ key, origin }) => key !== 'limits' || origin !== 'default')
-      .map(({ key, value, origin }) => [key, plain(value), origin]);
+      .flatMap(({ key, value, origin }) =>
+        key === 'limits'
+          ? Object.entries(value as object).map(([name, limit]) => [
+              `limits.${name}`,
+              plain(limit),
+              origin,
+            ])
+          : [[key, plain(value), origin]],
+      );
     const columns = [{ title: 'key' }, { title: 'value' }, { title: 'from' }];
     for (const line of renderTable(columns, rows, (text) => output.paint('strong', text))) {
       output.line(line);

@@ -84,6 +84,7 @@ describe('wrong use is exit code 2 and says what would be right', () => {
     [['settings', 'resultRow=5'], /unknown setting "resultRow"; did you mean resultRows\?/],
     [['bench', '--workloads', 'inserts'], /did you mean insert\?/],
     [['bench', '-c', '0'], /--concurrency must be numbers/],
+    [['bench', '--seconds', '0'], /--seconds must be at least 1/],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await run(args);
     expect(stderr).toMatch(message);
@@ -153,7 +154,9 @@ describe('config', () => {
     expect(json['id']!.origin).toMatch(/a\.toml:\d+$/);
     expect(json['secretApi']!.value).toMatch(/^\(set/);
     for (const secret of secrets) {
-      expect((await run(['config', 'show', file])).stdout).not.toContain(secret);
+      const { stdout } = await run(['config', 'show', file]);
+      expect(stdout).not.toContain(secret);
+      expect(stdout).toMatch(/^limits\.maxBodyBytes +33554432 /m);
     }
   });
 

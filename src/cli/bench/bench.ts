@@ -62,7 +62,9 @@ async function bench(invocation: Invocation): Promise<number> {
   const target = targetOf(invocation, words);
   const chosen = chooseWorkloads(flags);
   const concurrencies = readConcurrencies(flags.text('concurrency') ?? '1,4,16,64,256');
-  const ms = 1000 * (flags.integer('seconds') ?? 3);
+  const seconds = flags.integer('seconds') ?? 3;
+  if (seconds < 1) throw new UsageError('--seconds must be at least 1');
+  const ms = 1000 * seconds;
   const http = flags.on('http');
   await prepare(target);
   const connection = http ? openHttpConnection(target) : await openSocketConnection(target);
