@@ -23,7 +23,7 @@ import type { NodeOptions } from './node-options.ts';
 import { NodeSession } from './node-session.ts';
 import { PeerDirectory } from './peer-directory.ts';
 import { PeerTraffic } from './peer-traffic.ts';
-import { openMachine, type RecoverOptions, recover, removedBefore } from './recover.ts';
+import { openMachine, type RecoverOptions, recover, removedBefore, wholeBoot } from './recover.ts';
 import { Replica } from './replica.ts';
 import { PeerRequests } from './requests.ts';
 import { SnapshotInstaller } from './snapshot-installer.ts';
@@ -408,7 +408,8 @@ export class Node implements NodeInside {
   /** This replica counts again: its boot is stored first, synced. */
   recovered(): void {
     this.recovering = false;
-    this.saveIdentity({ ...this.identity, osBootId: this.options.platform.osBootId });
+    const { storage, platform } = this.options;
+    this.saveIdentity({ ...this.identity, ...wholeBoot(storage, platform) });
     this.replica.withRaft((raft) => raft.recovered());
     this.options.transport.refreshHello();
   }

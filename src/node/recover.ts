@@ -40,30 +40,51 @@ export interface Recovered {
 }
 
 /** Loads or mints the identity and counts this boot; saved before anything else happens. */
-export function openIdentity(storage: NodeStorage, platform: Platform): Identity {
-  const known = storage.identity.load();
-  const durable = storage.sync.mode === 'durable';
-  const identity: Identity = known
-    ? { ...known, boot: known.boot + 1, osBootId: durable ? platform.osBootId : known.osBootId }
-    : {
-        replica: randomId(platform.entropy),
-        cluster: 0,
-        boot: 1,
-        osBootId: platform.osBootId,
-        promise: '',
-        peers: [],
-      };
+function openIdentity(
+  storage: NodeStorage,
+  platform: Platform,
+): { identity: Identity; recovering: boolean } {
+  const known = storage.identity.load() ?? pristineIdentity(platform);
+  const recovering = lostBoot(known, platform);
+  const identity: Identity = {
+    ...known,
+    boot: known.boot + 1,
+    // What was lost is remembered until this replica has recovered from it, over any number of boots.
+    osBootId: recovering ? known.osBootId : platform.osBootId,
+    relaxed: known.relaxed || storage.sync.mode !== 'durable',
+  };
   storage.identity.save(identity);
-  return identity;
+  return { identity, recovering };
+}
+
+function pristineIdentity(platform: Platform): Identity {
+  return {
+    replica: randomId(platform.entropy),
+    cluster: 0,
+    boot: 0,
+    osBootId: platform.osBootId,
+    relaxed: false,
+    promise: '',
+    peers: [],
+  };
 }
 
 /**
- * Whether a relaxed-mode storage may have lost what it wrote last: another or an unknown boot of the system. A log that
- * looks pristine may be one that lost everything: only who never heard of a cluster has nothing to lose.
+ * Whether a storage may have lost what was written last: in a relaxed mode, in another or an unknown boot of the system.
+ * The mode of this start does not matter. A log that looks pristine may be one that lost everything: only who never
+ * heard of a cluster has nothing to lose.
  */
-function lostBoot(identity: Identity, storage: NodeStorage, platform: Platform): boolean {
-  if (storage.sync.mode === 'durable' || identity.cluster === 0) return false;
-  return platform.osBootId === '' || identity.osBootId !== platform.osBootId;
+function lostBoot({ relaxed, cluster, osBootId }: Identity, platform: Platform): boolean {
+  if (!relaxed || cluster === 0) return false;
+  return platform.osBootId === '' || osBootId !== platform.osBootId;
+}
+
+/** What the identity says of the boot, once this replica has lost nothing and its log is opened, hence synced. */
+export function wholeBoot(
+  { sync }: NodeStorage,
+  { osBootId }: Platform,
+): Pick<Identity, 'osBootId' | 'relaxed'> {
+  return { osBootId, relaxed: sync.mode !== 'durable' };
 }
 
 /** What recovering needs. */
@@ -98,11 +119,12 @@ export function openMachine(
 /** Reads checkpoint and log, and makes them agree. Throws `CORRUPT` when they cannot. */
 export function recover(options: RecoverOptions): Recovered {
   const { platform, storage, limits, timing, logger } = options;
-  const identity = openIdentity(storage, platform);
+  const opened = openIdentity(storage, platform);
   const newest = storage.snapshots.open();
   if (newest?.fellBack) logger.warn('newest checkpoint is damaged, using the one before it');
   const meta = newest?.content.meta ?? null;
   const log = agree(storage.log.open(), meta, storage.log);
+  const identity = settleIdentity(opened, storage, platform);
   const membership = meta?.membership ?? EMPTY_MEMBERSHIP;
   checkOwnNumber(options.node, identity.replica, membership, log.entries);
   if (log.torn) logger.warn('an unfinished write at the end of the log was cut off');
@@ -129,9 +151,22 @@ export function recover(options: RecoverOptions): Recovered {
       maxPendingReads: limits.maxPendingReads,
     },
     seed: new DataView(seed.buffer).getUint32(0),
-    recovering: lostBoot(identity, storage, platform),
+    recovering: opened.recovering,
   };
   return { identity, stateMachine, start, pristine };
+}
+
+/** A log that was opened is synced: what a relaxed mode left unsynced in a boot that still lasts is safe from now on. */
+function settleIdentity(
+  { identity, recovering }: ReturnType<typeof openIdentity>,
+  storage: NodeStorage,
+  platform: Platform,
+): Identity {
+  const whole = wholeBoot(storage, platform);
+  if (recovering || whole.relaxed === identity.relaxed) return identity;
+  const settled = { ...identity, ...whole };
+  storage.identity.save(settled);
+  return settled;
 }
 
 /**

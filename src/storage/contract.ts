@@ -22,6 +22,11 @@ export interface Identity {
   readonly boot: number;
   /** The operating system's boot id when it was last stored (relaxed modes). */
   readonly osBootId: string;
+  /**
+   * True from the first boot in a relaxed mode on, until everything is known to be synced: the log may hold writes that
+   * are gone when the boot `osBootId` is over, whatever the mode of the next start.
+   */
+  readonly relaxed: boolean;
   /** A founder's or promiser's note: JSON, '' when none (architecture 3, founding). */
   readonly promise: string;
   /** What peers remember of replicas: boot counter and min(acknowledged, commit); JSON-free, see `PeerMemory`. */

@@ -1,43 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import type { Identity, IdentityStore } from './contract.ts';
+import {
+  A_PRISTINE_IDENTITY as FIRST,
+  A_MEMBERS_IDENTITY as SECOND,
+  testIdentityStore,
+} from '../../test/conformance/identity-store.ts';
 import { createFaultyFolder, SimulatedCrash } from './faulty-folder.ts';
 import { createIdentityStore, createMemoryIdentityStore } from './identity.ts';
 import { createMemoryFolder } from './memory-folder.ts';
 
-const FIRST: Identity = {
-  replica: 2 ** 53 - 1,
-  cluster: 0,
-  boot: 1,
-  osBootId: 'f00',
-  promise: '',
-  peers: [],
-};
-const SECOND: Identity = {
-  ...FIRST,
-  cluster: 4_503_599_627_370_497,
-  boot: 2,
-  promise: '{"to":1}',
-  peers: [
-    { replica: 5, boot: 3, index: 2 ** 40 },
-    { replica: 6, boot: 1, index: 0 },
-  ],
-};
-
-function behavesAsAStore(name: string, create: () => IdentityStore): void {
-  it(`${name} gives back what was saved last`, () => {
-    const store = create();
-    expect(store.load()).toBeNull();
-    store.save(FIRST);
-    expect(store.load()).toEqual(FIRST);
-    store.save(SECOND);
-    expect(store.load()).toEqual(SECOND);
-  });
-}
+testIdentityStore('in memory', () => {
+  const store = createMemoryIdentityStore();
+  return { store: () => store };
+});
+testIdentityStore('in a file', () => {
+  const folder = createMemoryFolder();
+  return { store: () => createIdentityStore(folder), crash: () => folder.crash(() => false) };
+});
 
 describe('identity', () => {
-  behavesAsAStore('in memory', createMemoryIdentityStore);
-  behavesAsAStore('in a file', () => createIdentityStore(createMemoryFolder()));
-
   it('is the old one or the new one after a crash at any point, and the new one once saved', () => {
     let finished = 0;
     for (let at = 0; at < 20; at++) {

@@ -12,7 +12,7 @@ import { corruptFile, readWhole, replaceFile, storageFailed } from './file-io.ts
 import { IDENTITY_BYTES_MAX } from './limits.ts';
 
 const MAGIC = 0x44494c51;
-const VERSION = 1;
+const VERSION = 2;
 const HEADER_BYTES = 16;
 
 /**
@@ -67,6 +67,7 @@ function encodeIdentity(identity: Identity): Uint8Array {
   out.u53(identity.cluster);
   out.u53(identity.boot);
   out.text(identity.osBootId);
+  out.u8(identity.relaxed ? 1 : 0);
   out.text(identity.promise);
   out.uint(identity.peers.length);
   for (const peer of identity.peers) {
@@ -91,6 +92,7 @@ function decodeIdentity(bytes: Uint8Array): Identity | null {
     cluster: input.u53(),
     boot: input.u53(),
     osBootId: input.text(),
+    relaxed: input.u8() === 1,
     promise: input.text(),
     peers: Array.from({ length: input.uint() }, () => {
       return { replica: input.u53(), boot: input.u53(), index: input.u53() };

@@ -19,10 +19,13 @@ function memoryHome(): LogStoreHome {
 
 function memoryFolderHome(sync: SyncMode): LogStoreHome {
   const folder = createMemoryFolder();
+  // The timer of a store whose process died would go on here.
+  const dies = sync.mode !== 'interval';
   return {
     store: (): LogStore =>
       createFileLogStore({ folder, sync, clock, timers, entropy, segmentBytes: SEGMENT_BYTES }),
     slackBytes: 2 * SEGMENT_BYTES,
+    ...(dies && { kill: () => folder.kill(), crash: () => folder.crash(() => false) }),
     destroy: () => {},
   };
 }

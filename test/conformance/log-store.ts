@@ -10,6 +10,10 @@ export interface LogStoreHome {
   store(): LogStore;
   /** Compacted bytes that may wait for their segment to be given back. */
   readonly slackBytes: number;
+  /** The process dies and the machine stays up. Absent where that cannot be done. */
+  kill?(): void;
+  /** The machine loses power: what is not synced is gone. Absent where that cannot be done. */
+  crash?(): void;
   destroy(): void;
 }
 
@@ -94,6 +98,21 @@ export function testLogStore(name: string, create: () => LogStoreHome): void {
       );
       expect(found.entries.every(verifyEntry)).toBe(true);
       expect(found.torn).toBe(false);
+    });
+
+    it('what it opens with is safe from then on, whatever was synced before', async () => {
+      const at = home();
+      if (!at.kill || !at.crash) return;
+      const store = at.store();
+      store.open();
+      for (let index = 1; index <= 40; index++) {
+        await wait((done) => store.append(write(entries(index, index, 3, 1000)), done));
+      }
+      at.kill();
+      const found = at.store().open();
+      expect(found.entries).toHaveLength(40);
+      at.crash();
+      expect(shape(at.store().open().entries)).toBe(shape(found.entries));
     });
 
     it('replaces a conflicting suffix (rule R1)', async () => {

@@ -26,6 +26,8 @@ export interface VirtualClusterOptions {
   readonly started?: readonly number[];
   readonly world?: VirtualWorldOptions;
   readonly sync?: SyncMode;
+  /** Sync mode by node, as of each start; default `sync`. */
+  readonly syncOf?: { readonly [node: number]: SyncMode };
   readonly checkpoint?: { readonly bytes: number; readonly ms: number };
   readonly limits?: Partial<NodeLimits>;
   readonly foundWith?: readonly number[];
@@ -80,7 +82,8 @@ export class VirtualCluster {
   }
 
   #open(id: number, runtime: VirtualProcess): NodeService {
-    const { sync = { mode: 'durable' }, configured, roles, secrets } = this.#options;
+    const { configured, roles, secrets } = this.#options;
+    const sync = this.#options.syncOf?.[id] ?? this.#options.sync ?? { mode: 'durable' };
     const { platform } = runtime;
     const folder = runtime.folder('data');
     folder.lock();

@@ -1,8 +1,90 @@
 /** Relaxed sync modes: replicas whose machine went down recover before they count (architecture, section 4). */
 import { describe, expect, test } from 'vitest';
+import type { SyncMode } from '../../src/storage/contract.ts';
 import { founded, others } from '../kit/founded.ts';
+import type { VirtualCluster, VirtualMember } from '../kit/virtual-cluster.ts';
 
 const RELAXED = { sync: { mode: 'os' } } as const;
+
+/** A cluster whose third node has missed what the other two acknowledged in a relaxed mode. */
+function twoOfThree(seed: number): {
+  cluster: VirtualCluster;
+  sync: { [node: number]: SyncMode };
+  leader: VirtualMember;
+  lost: VirtualMember;
+  away: VirtualMember;
+} {
+  const sync: { [node: number]: SyncMode } = {};
+  const cluster = founded(seed, { ...RELAXED, syncOf: sync });
+  const leader = cluster.leader()!;
+  const [lost, away] = others(cluster, leader.id).map((id) => cluster.member(id)) as [
+    VirtualMember,
+    VirtualMember,
+  ];
+  cluster.world.run(1000);
+  away.process.kill();
+  cluster.execute(leader.id, 'INSERT INTO t (id) VALUES (1)');
+  return { cluster, sync, leader, lost, away };
+}
+
+describe('a relaxed mode that was left', () => {
+  test('a replica that lost power in it recovers in durable mode, too, over any number of boots', () => {
+    const { cluster, sync, leader, lost, away } = twoOfThree(10);
+    lost.process.crash({ survives: () => false });
+    leader.process.kill();
+    sync[lost.id] = { mode: 'durable' };
+    for (let boots = 0; boots < 2; boots++) {
+      lost.process.restart();
+      if (!away.process.alive) away.process.restart();
+      // These two together have not got what was acknowledged, so they must not elect anybody.
+      cluster.world.run(8000);
+      expect(cluster.leader()).toBeNull();
+      lost.process.kill();
+    }
+    lost.process.restart();
+    leader.process.restart();
+    cluster.elect();
+    cluster.converge();
+    expect(cluster.rows(lost.id, 'SELECT id FROM t')).toEqual([[1]]);
+    // It counts again, now and after another loss of power: in durable mode nothing is lost.
+    cluster.world.run(3000);
+    lost.process.crash({ survives: () => false });
+    cluster.world.run(500);
+    lost.process.restart();
+    cluster.elect();
+    away.process.kill();
+    cluster.execute(cluster.elect().id, 'INSERT INTO t (id) VALUES (2)');
+  });
+
+  test('a replica whose machine stayed up is whole: opening the log synced it', () => {
+    const { cluster, sync, leader, lost, away } = twoOfThree(11);
+    lost.process.kill();
+    sync[lost.id] = { mode: 'durable' };
+    lost.process.restart();
+    cluster.opened(lost.id);
+    lost.process.crash({ survives: () => false });
+    leader.process.kill();
+    lost.process.restart();
+    away.process.restart();
+    // No recovery: it lost nothing, so it may vote with the one that was away.
+    cluster.elect();
+    expect(cluster.rows(lost.id, 'SELECT id FROM t')).toEqual([[1]]);
+  });
+
+  test('a durable replica that loses power before it is started in a relaxed mode lost nothing', () => {
+    const sync: { [node: number]: SyncMode } = {};
+    const cluster = founded(12, { syncOf: sync });
+    const leader = cluster.leader()!;
+    const [one, two] = others(cluster, leader.id).map((id) => cluster.member(id));
+    cluster.execute(leader.id, 'INSERT INTO t (id) VALUES (1)');
+    leader.process.kill();
+    one!.process.crash({ survives: () => false });
+    sync[one!.id] = { mode: 'os' };
+    one!.process.restart();
+    cluster.elect();
+    expect(cluster.rows(two!.id, 'SELECT id FROM t')).toEqual([[1]]);
+  });
+});
 
 describe('recovering', () => {
   test('one machine that lost power recovers, then counts again', () => {
