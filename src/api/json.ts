@@ -9,7 +9,7 @@
  * Safe integers except −0 bind as INTEGER, every other number as REAL, true and false as 1 and 0.
  */
 import { QuorliteError } from '../wire/error.ts';
-import type { Column } from '../wire/result.ts';
+import { type Column, repeatedColumn } from '../wire/result.ts';
 import type { Params, Ref, SqlInput, SqlValue } from '../wire/value.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
 import {
@@ -234,17 +234,14 @@ export function jsonObjects(
   columns: readonly Column[],
   rows: readonly (readonly SqlValue[])[],
 ): string {
-  const seen = new Set<string>();
-  const keys = columns.map(({ name }) => {
-    if (seen.has(name)) {
-      throw new QuorliteError(
-        'BAD_REQUEST',
-        `two columns are named "${name}"; name them apart with AS, or use format "arrays"`,
-      );
-    }
-    seen.add(name);
-    return `${JSON.stringify(name)}:`;
-  });
+  const repeated = repeatedColumn(columns);
+  if (repeated !== null) {
+    throw new QuorliteError(
+      'BAD_REQUEST',
+      `two columns are named "${repeated}"; name them apart with AS, or use format "arrays"`,
+    );
+  }
+  const keys = columns.map(({ name }) => `${JSON.stringify(name)}:`);
   const objects = rows.map(
     (row) => `{${row.map((value, i) => keys[i] + jsonOf(value)).join(',')}}`,
   );

@@ -28,7 +28,10 @@ export interface ReadOptions extends CallOptions {
   readonly integers?: IntegerMode | undefined;
 }
 
-/** A row as an object, keyed by column name. */
+/**
+ * A row as an object, keyed by column name. A result in which two columns have one name is refused with `BAD_REQUEST`:
+ * name them apart with AS, or take `queryRaw`.
+ */
 export type Row = { readonly [column: string]: SqlValue };
 
 /** What a write did. */

@@ -6,7 +6,7 @@ import { toObjects } from './rows.ts';
 
 const NONE: readonly never[] = Object.freeze([]);
 
-/** What one statement did, with its rows as objects. */
+/** What one statement did, with its rows as objects. Throws `BAD_REQUEST`, outcome applied, for columns of one name. */
 export function toExecuteResult<T>(
   result: StatementResult,
   index: number,
@@ -16,7 +16,7 @@ export function toExecuteResult<T>(
   return {
     rowsAffected,
     lastInsertRowid: toRowid(result.lastInsertRowid, integers),
-    rows: columns ? toObjects<T>(columns, rows ?? NONE, integers) : [],
+    rows: columns ? toObjects<T>(columns, rows ?? NONE, integers, 'applied') : [],
     columns: columns ?? NONE,
     index,
   };

@@ -1,18 +1,22 @@
 /** Rows as objects, keyed by column name. */
-import type { Column } from '../wire/result.ts';
+import { type Outcome, QuorliteError } from '../wire/error.ts';
+import { type Column, repeatedColumn } from '../wire/result.ts';
 import type { SqlValue } from '../wire/value.ts';
 import type { IntegerMode, Row } from './contract.ts';
 import { convertIntegers } from './integers.ts';
 
 /**
- * Makes objects out of rows. Of several columns with one name the last one wins: name them apart with AS, or take
- * `queryRaw`. A column named `__proto__` becomes an ordinary property.
+ * Makes objects out of rows. Throws `BAD_REQUEST` when two columns have one name, with `outcome`: an object would keep
+ * only one of them. A column named `__proto__` becomes an ordinary property.
  */
 export function toObjects<T>(
   columns: readonly Column[],
   rows: readonly (readonly SqlValue[])[],
   integers: IntegerMode,
+  outcome: Outcome = 'not-applied',
 ): T[] {
+  const repeated = repeatedColumn(columns);
+  if (repeated !== null) throw ambiguous(repeated, outcome);
   const count = rows.length;
   const objects: Row[] = new Array(count);
   const convert = convertIntegers(integers, columns);
@@ -25,6 +29,14 @@ export function toObjects<T>(
     for (let i = 0; i < count; i++) objects[i] = plainObject(columns, rows[i]!);
   }
   return objects as T[];
+}
+
+function ambiguous(name: string, outcome: Outcome): QuorliteError {
+  const instead = outcome === 'applied' ? '' : ', or take queryRaw, whose rows are arrays';
+  return new QuorliteError('BAD_REQUEST', `two columns are named "${name}"`, {
+    outcome,
+    hint: `name them apart with AS${instead}`,
+  });
 }
 
 /** Rows as arrays, integers as asked; the same arrays when nothing has to change. */

@@ -10,6 +10,31 @@ export interface Column {
   readonly decltype: string | null;
 }
 
+/** Up to this many columns, comparing each with each is faster than a set. */
+const FEW_COLUMNS = 16;
+
+/**
+ * The first name that two columns share, null when all differ. Rows as objects keyed by name would lose one of the two,
+ * so every surface refuses to make them.
+ *
+ * @example
+ * repeatedColumn([{ name: 'id', decltype: null }, { name: 'id', decltype: null }]); // 'id'
+ */
+export function repeatedColumn(columns: readonly Column[]): string | null {
+  if (columns.length > FEW_COLUMNS) {
+    const seen = new Set<string>();
+    for (const { name } of columns) {
+      if (seen.size === seen.add(name).size) return name;
+    }
+    return null;
+  }
+  for (let i = 1; i < columns.length; i++) {
+    const { name } = columns[i]!;
+    for (let j = 0; j < i; j++) if (columns[j]!.name === name) return name;
+  }
+  return null;
+}
+
 /** What one statement did. `columns` and `rows` are there when it returned rows. */
 export interface StatementResult {
   readonly rowsAffected: number;

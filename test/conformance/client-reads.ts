@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { sql } from '../../src/client/sql.ts';
 import type { Consistency } from '../../src/node/contract.ts';
 import type { ClientFixture } from './client.ts';
-import { collect, expectCode } from './client-support.ts';
+import { collect, expectCode, failure } from './client-support.ts';
 
 const NUMBERS =
   'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT ?) SELECT x FROM c';
@@ -37,8 +37,30 @@ export function testClientReads(fixture: ClientFixture): void {
       expect(raw.index).toBeGreaterThanOrEqual(index);
     });
 
-    test('of columns with one name the last one wins', async () => {
-      expect(await fixture.client.query('SELECT 1 AS a, 2 AS a')).toEqual([{ a: 2 }]);
+    test('columns of one name are no object: refused, with what to do', async () => {
+      const { client } = fixture;
+      const twice = 'SELECT 1 AS a, 2 AS a';
+      const refused = await expectCode(client.query(twice), 'BAD_REQUEST');
+      expect(refused.message).toBe('two columns are named "a"');
+      expect(refused.hint).toContain('AS, or take queryRaw');
+      await expectCode(client.query(`${twice} WHERE 0`), 'BAD_REQUEST');
+      await expectCode(collect(client.stream(twice)), 'BAD_REQUEST');
+      await expectCode(
+        client.transaction((tx) => tx.query(twice)),
+        'BAD_REQUEST',
+      );
+      const many = Array.from({ length: 20 }, (_, i) => `${i} AS c${i % 19}`);
+      await expectCode(client.query(`SELECT ${many.join()}`), 'BAD_REQUEST');
+      expect(await client.query('SELECT 1 AS a, 2 AS A')).toEqual([{ a: 1, A: 2 }]);
+    });
+
+    test('columns of one name behind RETURNING: the write stands, and the error says so', async () => {
+      const { client } = fixture;
+      const table = await fixture.table('id INTEGER PRIMARY KEY');
+      const insert = `INSERT INTO ${table} VALUES (1) RETURNING id, id`;
+      const refused = await failure(client.execute(insert));
+      expect(refused).toMatchObject({ code: 'BAD_REQUEST', outcome: 'applied' });
+      expect(await client.query(`SELECT id FROM ${table}`)).toEqual([{ id: 1 }]);
     });
 
     test('a column named __proto__ is a column', async () => {
