@@ -6,7 +6,7 @@ import { encodeMembershipEntry, type MemberInfo } from '../wire/membership.ts';
 import { Founding, type Promised } from './founding.ts';
 import { idText } from './id-text.ts';
 import type { NodeInside } from './inside.ts';
-import { JOIN_MS } from './timing.ts';
+import { JOIN_ASK_MAX_MS, JOIN_ASK_MS } from './timing.ts';
 
 /** A promise must be given within this time, or it is asked for again. */
 const PROMISE_MS = 2000;
@@ -16,6 +16,8 @@ export class Joining {
   readonly #node: NodeInside;
   readonly #founding: Founding;
   #asking = false;
+  /** Questions in a row that nobody answered. */
+  #unanswered = 0;
   /** The first entry is on its way to the disk. */
   #writing = false;
 
@@ -111,9 +113,18 @@ export class Joining {
     node.joinedCluster = hello.cluster;
     const member = { replica: node.self, node: node.options.node, url };
     const request = { op: 'join', member, voter: role === 'voter' } as const;
-    node.requests.ask(hello.replica, request, JOIN_MS, (error) => {
+    node.requests.ask(hello.replica, request, this.#patienceMs(), (error) => {
       this.#asking = false;
+      this.#unanswered = error?.code === 'TIMEOUT' ? this.#unanswered + 1 : 0;
       if (error) logger.info('not joined yet', { code: error.code, reason: error.message });
     });
+  }
+
+  /** How long to wait for an answer: jittered, so that nodes that start together do not ask together for ever. */
+  #patienceMs(): number {
+    const draw = new Uint8Array(1);
+    this.#node.options.platform.entropy.fill(draw);
+    const ms = Math.min(JOIN_ASK_MS * 2 ** this.#unanswered, JOIN_ASK_MAX_MS);
+    return ms * (0.75 + draw[0]! / 512);
   }
 }

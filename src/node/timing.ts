@@ -3,8 +3,15 @@
 /** Ticks per heartbeat: more would only cost wake-ups. */
 const TICKS_PER_HEARTBEAT = 3;
 
-/** A join or promotion may take so long before it is asked for again, milliseconds. */
+/** The leader works so long on a join or a promotion before it gives up, milliseconds. */
 export const JOIN_MS = 30_000;
+
+/**
+ * Question or answer may be lost, so whoever wants to join asks again after so long, milliseconds; twice as long each
+ * time, since catching up takes its time, up to `JOIN_ASK_MAX_MS`. The leader joins equal questions.
+ */
+export const JOIN_ASK_MS = 1000;
+export const JOIN_ASK_MAX_MS = 8000;
 
 /** The core's clock. */
 export interface Timing {

@@ -9,6 +9,21 @@ function votersSeenBy(cluster: VirtualCluster, id: number): number[] {
   return members.filter(({ voter }) => voter).map((member) => member.id);
 }
 
+describe('joining', () => {
+  test.each([1, 2, 3, 4])('a question that is lost is asked again soon (seed %d)', (seed) => {
+    const cluster = founded(seed, { configured: { 4: [1, 2, 3, 4] } });
+    // The handshake goes through, and what follows does not; for too short a time to end the connections.
+    for (const id of [1, 2, 3]) {
+      cluster.world.network.setPath('n4', `n${id}`, { lossy: true, loss: 1 });
+    }
+    cluster.start(4);
+    cluster.world.run(1200);
+    expect(cluster.status(1).members).toHaveLength(3);
+    for (const id of [1, 2, 3]) cluster.world.network.setPath('n4', `n${id}`, { lossy: false });
+    cluster.until(() => votersSeenBy(cluster, 1).length === 4, 5000, 'did not join');
+  });
+});
+
 describe('addresses', () => {
   test('a node that comes back under another URL is known by it (M12)', () => {
     const advertised: { [node: number]: string } = {};
