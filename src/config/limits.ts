@@ -26,6 +26,7 @@ export interface NodeLimits {
   readonly maxBatchCommands: number;
   readonly maxBatchBytes: number;
   readonly maxPendingReads: number;
+  readonly maxInboxBytes: number;
   readonly maxConnections: number;
   readonly maxOpenStreams: number;
   readonly readDeadlineMs: number;
@@ -60,6 +61,10 @@ export const NODE_LIMITS: { readonly [N in LimitName]: LimitSpec } = {
   maxBatchCommands: limit('count', 4096, 1, 1e6, 'commands joined into one log entry'),
   maxBatchBytes: bytes(MIB, 'operations joined into one log entry (a larger one goes alone)'),
   maxPendingReads: limit('count', 10_000, 1, 1e7, 'reads waiting for a leader or an index'),
+  maxInboxBytes: bytes(
+    64 * MIB,
+    'messages of peers received and not yet taken in; more are dropped',
+  ),
   maxConnections: limit('count', 10_000, 1, 1e6, 'open client sockets'),
   maxOpenStreams: limit('count', 256, 1, 1e5, 'open row streams, exports and feeds'),
   readDeadlineMs: ms(10_000, 'engine time of one read'),

@@ -38,10 +38,11 @@ function raftSamples(node: NodeInside): Sample[] {
 }
 
 function queueSamples(node: NodeInside): Sample[] {
-  const { proposals, reads } = node.replica;
+  const { proposals, reads, inboxDropped } = node.replica;
   return [
     ['writes_pending', 'gauge', 'Writes accepted and not answered', proposals.pending],
     ['reads_pending', 'gauge', 'Reads behind their gate', reads.pending],
+    ['inbox_dropped_total', 'counter', 'Messages of peers dropped for lack of room', inboxDropped],
     ['streams_open', 'gauge', 'Open row streams', reads.streams.size],
   ];
 }

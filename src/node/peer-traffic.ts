@@ -57,19 +57,19 @@ export class PeerTraffic {
     if (node.replica.stopped) return;
     const from = peer.hello.replica;
     try {
-      this.#dispatch(peer, readFrame(bytes));
+      this.#dispatch(peer, readFrame(bytes), bytes.length);
     } catch (error) {
       // A frame that fails its checks is as good as lost; a peer that keeps sending such is seen in the log.
       node.options.logger.warn('frame refused', { from, error: (error as Error).message });
     }
   }
 
-  #dispatch(peer: Peer, frame: NodeFrame): void {
+  #dispatch(peer: Peer, frame: NodeFrame, bytes: number): void {
     const from = peer.hello.replica;
     const { replica, requests, snapshotInstaller, snapshotSender } = this.#node;
     switch (frame.kind) {
       case 'raft':
-        this.#consensus(from, frame);
+        this.#consensus(from, frame, bytes);
         return;
       case 'writes':
         for (const { id, command } of frame.writes) this.#forwarded(peer, id, command);
@@ -98,14 +98,14 @@ export class PeerTraffic {
     }
   }
 
-  #consensus(from: ReplicaId, frame: NodeFrame & { kind: 'raft' }): void {
+  #consensus(from: ReplicaId, frame: NodeFrame & { kind: 'raft' }, bytes: number): void {
     const node = this.#node;
     const { message, cluster } = frame;
     if (message.from !== from || message.to !== node.self || !this.#accepts(cluster)) return;
     const peer = node.peers.connected(from);
     if (peer) peer.theirSentAt = frame.sentAt;
     this.#notePeer(from, frame);
-    node.replica.step(message);
+    node.replica.step(message, bytes);
   }
 
   /** What a message of the current term tells of who leads and how fresh this replica is. */

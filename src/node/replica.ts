@@ -73,6 +73,9 @@ export class Replica {
   stateMachine: StateMachine;
   readonly #options: ReplicaOptions;
   readonly #inbox: Message[] = [];
+  #inboxBytes = 0;
+  /** Messages of peers for which the inbox had no room. */
+  inboxDropped = 0;
   readonly #notices = new CommitNotices();
   #ticks = 0;
   #scheduled = false;
@@ -156,8 +159,17 @@ export class Replica {
     this.#options.platform.timers.soon(() => this.#turn());
   }
 
-  step(message: Message): void {
+  /**
+   * Takes in a message that came in a frame of `bytes`, in the next turn. One for which there is no room is lost, which
+   * consensus can bear, and a single one always has room.
+   */
+  step(message: Message, bytes: number): void {
     if (this.#stopped) return;
+    if (this.#inboxBytes > 0 && this.#inboxBytes + bytes > this.#options.limits.maxInboxBytes) {
+      this.inboxDropped++;
+      return;
+    }
+    this.#inboxBytes += bytes;
     this.#inbox.push(message);
     this.wake();
   }
@@ -206,6 +218,7 @@ export class Replica {
       this.raft.step(message);
     }
     this.#inbox.length = 0;
+    this.#inboxBytes = 0;
     const ticks = this.#ticks;
     this.#ticks = 0;
     if (ticks > 0) this.#tick(ticks);
