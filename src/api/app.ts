@@ -1,5 +1,6 @@
 /** The HTTP API of a node as a Hono app: mountable anywhere, `app.fetch` on every runtime. */
 import { type Context, Hono } from 'hono';
+import { getPath } from 'hono/utils/url';
 import { DEFAULT_LIMITS, type NodeLimits } from '../config/limits.ts';
 import type { NodeService } from '../node/contract.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
@@ -32,6 +33,8 @@ export interface ApiOptions {
   readonly auth?: Authenticator | undefined;
   /** Default: the same origin only. */
   readonly origins?: OriginPolicy | undefined;
+  /** Path below which the node is reached, such as `/db`; requests may come with it or without. Default ''. */
+  readonly basePath?: string | undefined;
   readonly limits?: NodeLimits | undefined;
   readonly logger?: Logger | undefined;
   /** Default `performance.now`. */
@@ -60,7 +63,7 @@ export const ROUTES: readonly AnyRoute[] = [
  */
 export function createApi(options: ApiOptions): Hono {
   const api = createContext(options);
-  const app = new Hono();
+  const app = new Hono({ getPath: pathBelow(api.basePath) });
   for (const route of api.routes) app.on(route.method, [route.path], serveRoute(api, route));
   const patterns = api.routes.map((route) => ({ route, pattern: pathPattern(route.path) }));
 
@@ -98,6 +101,18 @@ export function createApi(options: ApiOptions): Hono {
   return app;
 }
 
+/** The path of a request without the base path, which a server in front may have stripped already. */
+function pathBelow(basePath: string): (request: Request) => string {
+  if (basePath === '') return getPath;
+  return (request) => {
+    const path = getPath(request);
+    if (!path.startsWith(basePath)) return path;
+    const rest = path.slice(basePath.length);
+    if (rest === '') return '/';
+    return rest.startsWith('/') ? rest : path;
+  };
+}
+
 /** What requests are counted under that no route takes. */
 const UNMATCHED = { method: 'GET', path: 'unmatched' } as const;
 
@@ -121,6 +136,7 @@ function createContext(options: ApiOptions): ApiContext {
     auth,
     about,
     limits,
+    basePath: options.basePath ?? '',
     origins:
       options.origins ??
       createOriginPolicy({ origins: [], url: service.url, authenticated: auth.required }),

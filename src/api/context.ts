@@ -26,6 +26,8 @@ export interface ApiContext {
   readonly origins: OriginPolicy;
   readonly limits: NodeLimits;
   readonly logger: Logger;
+  /** Path below which the node is reached, such as `/db`; ''. */
+  readonly basePath: string;
   readonly about: About;
   readonly bodies: BodyReader;
   readonly counter: RequestCounter;

@@ -22,7 +22,11 @@ const FAILURES: { readonly [status: string]: string } = {
 };
 
 /** Builds the document. */
-export function openApi(routes: readonly AnyRoute[], version: string): JsonSchema {
+export function openApi(
+  routes: readonly AnyRoute[],
+  version: string,
+  basePath: string = '',
+): JsonSchema {
   const schemas = new Map<string, unknown>();
   const paths: { [path: string]: { [method: string]: unknown } } = {};
   for (const route of routes) {
@@ -42,6 +46,7 @@ export function openApi(routes: readonly AnyRoute[], version: string): JsonSchem
       description: 'A distributed SQL database: SQLite, replicated by Raft.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
+    ...(basePath !== '' && { servers: [{ url: basePath }] }),
     paths,
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },

@@ -35,7 +35,7 @@ const CONTENT_SECURITY_POLICY = POLICY.join('; ').replace(
 
 /** The page. Role and leader are shown where no token protects them. */
 export function pageResponse({ api }: Call): Response {
-  return new Response(render(facts(api)), {
+  return new Response(render(facts(api), api.basePath || '.'), {
     headers: {
       'content-type': 'text/html; charset=utf-8',
       'content-security-policy': CONTENT_SECURITY_POLICY,
@@ -59,13 +59,14 @@ function facts(api: Call['api']): [name: string, value: string][] {
   return shown;
 }
 
-function render(shown: readonly [string, string][]): string {
+function render(shown: readonly [string, string][], base: string): string {
   const list = shown.map(
     ([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`,
   );
-  // Relative, for APIs mounted below a path.
+  // Relative, for APIs mounted below a path that they do not know.
   const links = LINKS.map(
-    ([path, text]) => `<li><a href=".${path}"><code>${path}</code></a> ${escapeHtml(text)}</li>`,
+    ([path, text]) =>
+      `<li><a href="${escapeHtml(base)}${path}"><code>${path}</code></a> ${escapeHtml(text)}</li>`,
   );
   return `<!doctype html>
 <html lang="en">

@@ -49,6 +49,11 @@ export function parseNodeUrl(
   return { url: `${url.origin}${url.pathname}`.replace(/\/+$/, '') };
 }
 
+/** The path below which a node's URL says that it is reached, such as `/db`; '' for the root and for no URL at all. */
+export function basePathOf(url: string): string {
+  return url === '' ? '' : new URL(url).pathname.replace(/\/+$/, '');
+}
+
 /** Host and port of a node's URL, the scheme's port when it names none. */
 export function addressOfUrl(text: string): HostPort {
   const url = new URL(text);

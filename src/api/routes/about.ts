@@ -24,7 +24,7 @@ const documents = new WeakMap<ApiContext, string>();
 function document({ api }: Call): Response {
   let text = documents.get(api);
   if (text === undefined) {
-    text = JSON.stringify(openApi(api.routes, api.about.version));
+    text = JSON.stringify(openApi(api.routes, api.about.version, api.basePath));
     documents.set(api, text);
   }
   return jsonResponse(api, text);

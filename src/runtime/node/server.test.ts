@@ -248,7 +248,11 @@ describe('upgrades', () => {
   });
 
   test('inside an existing server, below a path', async () => {
-    const upgrades = createUpgradeHandler({ origins, basePath: '/db', onStream: accept('stream') });
+    const upgrades = createUpgradeHandler({
+      origins,
+      basePaths: ['/db'],
+      onStream: accept('stream'),
+    });
     const mine: string[] = [];
     const existing = createServer().on('upgrade', (request, socket, head) => {
       if (upgrades.handle(request, socket, head)) return;

@@ -10,6 +10,7 @@ import { problemResponse } from '../../api/problem.ts';
 import { createStreamServer, type StreamServer } from '../../api/stream/server.ts';
 import type { Client } from '../../client/contract.ts';
 import { createEmbeddedClient } from '../../client/embedded.ts';
+import { basePathOf } from '../../config/address.ts';
 import type { NodeConfig } from '../../config/node-config.ts';
 import type { ResolvedConfig } from '../../config/resolve.ts';
 import type { NodeService } from '../../node/contract.ts';
@@ -46,13 +47,32 @@ export interface RunningNode {
   readonly client: Client;
   /** The node itself, below the client. */
   readonly service: NodeService;
-  /** The HTTP API, to be mounted in an existing server. */
+  /**
+   * The HTTP API, to be mounted in an existing server: at its root, or below a path. Requests arrive with that path when
+   * the node's own URL (in `nodes`, or `advertise`) has it, or stripped of it, as by `mount` of Hono.
+   *
+   * @example
+   * const node = await startNode({ advertise: 'http://127.0.0.1:3000/db', listen: false });
+   * app.mount('/db', node.fetch); // or: app.all('/db/*', (c) => node.fetch(c.req.raw))
+   */
   fetch(request: Request): Response | Promise<Response>;
   /**
-   * WebSocket upgrades for an existing `http.Server`. False, with the socket untouched, when the path is none of the
-   * node's.
+   * WebSocket upgrades for an existing `http.Server`: of clients and, unless `listenRaft` has a port of its own, of peers,
+   * below the path of the node's own URL. False, with the socket untouched, when the path is none of the node's.
+   *
+   * @example
+   * server.on('upgrade', (request, socket, head) => {
+   *   if (!node.handleUpgrade(request, socket, head)) socket.destroy();
+   * });
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): boolean;
+  /**
+   * Settles when the node has stopped: with null after `shutdown`, or with the reason when it stopped by itself, because
+   * its disk failed or an invariant was broken (`STORAGE_FAILED`, the reason as its `cause`). Never rejects. A node that
+   * stopped by itself answers everything with an error until `shutdown` closes its port and releases its folder; then
+   * it may be started again.
+   */
+  readonly stopped: Promise<QuorliteError | null>;
   /** Hands leadership over, drains, flushes and closes. May be called again. */
   shutdown(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -106,7 +126,14 @@ async function compose(parts: Parts): Promise<RunningNode> {
     onRaft: (link: Link, remote: string) => entrance.raft(link, remote),
     onStream: (link: Link, remote: string) => entrance.stream(link, remote),
   };
-  await bindAll(resolved, entrance, upgrade, servers);
+  const basePath = basePathOf(resolved.advertise);
+  // A proxy in front of our own port may pass the path of our URL on, or strip it.
+  await bindAll(
+    resolved,
+    entrance,
+    { ...upgrade, basePaths: [...new Set(['', basePath])] },
+    servers,
+  );
   // Port 0 is known only now.
   const bound = servers[0]?.url ?? '';
   const url = resolved.listen?.port === 0 ? bound : resolved.advertise || bound;
@@ -141,10 +168,23 @@ async function compose(parts: Parts): Promise<RunningNode> {
     slowQueryMs: resolved.slowQueryMs,
     monotonicMs: () => platform.clock.monotonicMs(),
   });
-  const app = createNodeApi({ resolved, platform, logger, engine, service, originPolicy });
+  const app = createNodeApi({
+    resolved,
+    platform,
+    logger,
+    engine,
+    service,
+    originPolicy,
+    basePath,
+  });
   const stream = createNodeStream(resolved, platform, logger, service);
   entrance.open({ app, transport, stream });
-  const upgrades = createUpgradeHandler(upgrade);
+  const upgrades = createUpgradeHandler({
+    ...upgrade,
+    onRaft: resolved.listenRaft ? undefined : upgrade.onRaft,
+    // Other paths of an existing server are not ours, whatever they end with.
+    basePaths: [basePath],
+  });
   return runningNode({ url, service, platform, app, upgrades, stream, servers, storage });
 }
 
@@ -270,8 +310,9 @@ function createNodeApi(options: {
   engine: Engine;
   service: NodeService;
   originPolicy: ReturnType<typeof createOriginPolicy>;
+  basePath: string;
 }): ReturnType<typeof createApi> {
-  const { resolved, platform, logger, engine, service, originPolicy } = options;
+  const { resolved, platform, logger, engine, service, originPolicy, basePath } = options;
   const { name, version, hash } = engine.id;
   const monotonicMs = (): number => platform.clock.monotonicMs();
   const auth =
@@ -287,6 +328,7 @@ function createNodeApi(options: {
     about: { version: VERSION, engine: `${name}/${version}/${hash}`, runtime: platform.runtime },
     auth,
     origins: originPolicy,
+    basePath,
     limits: resolved.limits,
     logger,
     monotonicMs,
@@ -319,7 +361,12 @@ function runningNode(parts: {
 }): RunningNode {
   const { url, service, platform, app, upgrades, stream, servers, storage } = parts;
   const client = createEmbeddedClient(service, { platform });
-  let stopped: Promise<void> | null = null;
+  let stopping: Promise<void> | null = null;
+  let settle: (failure: QuorliteError | null) => void = () => {};
+  const stopped = new Promise<QuorliteError | null>((resolve) => {
+    settle = resolve;
+  });
+  service.whenFailed?.(settle);
   async function stop(): Promise<void> {
     upgrades.close();
     await new Promise<void>((resolve) => stream.close(resolve));
@@ -328,11 +375,12 @@ function runningNode(parts: {
     upgrades.terminate();
     await closing;
     storage.close();
+    settle(null);
     if (error) throw error;
   }
   const shutdown = (): Promise<void> => {
-    stopped ??= stop();
-    return stopped;
+    stopping ??= stop();
+    return stopping;
   };
   return {
     id: service.id,
@@ -341,6 +389,7 @@ function runningNode(parts: {
     service,
     fetch: (request) => app.fetch(request),
     handleUpgrade: (request, socket, head) => upgrades.handle(request, socket, head),
+    stopped,
     shutdown,
     [Symbol.asyncDispose]: shutdown,
   };

@@ -20,8 +20,8 @@ export interface UpgradeOptions {
   /** Absent: this listener has no such endpoint. */
   readonly onRaft?: AcceptLink | undefined;
   readonly onStream?: AcceptLink | undefined;
-  /** Path that the node is mounted below in an existing server, such as `/db`; default ''. */
-  readonly basePath?: string | undefined;
+  /** Paths below which the endpoints are, such as `/db`; default: the root alone. */
+  readonly basePaths?: readonly string[] | undefined;
   /** Bytes of one message of a client; default that of the stream server. */
   readonly streamMessageBytes?: number | undefined;
 }
@@ -44,7 +44,7 @@ const GOING_AWAY = 1001;
 
 /** Makes the handler. */
 export function createUpgradeHandler(options: UpgradeOptions): UpgradeHandler {
-  const { origins, onRaft, onStream, basePath = '' } = options;
+  const { origins, onRaft, onStream, basePaths = [''] } = options;
   const messageBytes = options.streamMessageBytes ?? DEFAULT_STREAM_LIMITS.messageBytes;
   const raftServer = new WebSocketServer({ noServer: true, ...RAFT_SOCKET_OPTIONS });
   const streamServer = new WebSocketServer({
@@ -53,8 +53,10 @@ export function createUpgradeHandler(options: UpgradeOptions): UpgradeHandler {
     maxPayload: messageBytes,
   });
   const endpoints = new Map<string, { server: WebSocketServer; accept: AcceptLink }>();
-  if (onRaft) endpoints.set(basePath + RAFT_PATH, { server: raftServer, accept: onRaft });
-  if (onStream) endpoints.set(basePath + STREAM_PATH, { server: streamServer, accept: onStream });
+  for (const base of basePaths) {
+    if (onRaft) endpoints.set(base + RAFT_PATH, { server: raftServer, accept: onRaft });
+    if (onStream) endpoints.set(base + STREAM_PATH, { server: streamServer, accept: onStream });
+  }
   let closing = false;
 
   function handle(request: IncomingMessage, socket: Duplex, head: Uint8Array): boolean {
