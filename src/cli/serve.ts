@@ -35,9 +35,6 @@ const READY_POLL_MS = 50;
 /** Time beyond draining for handing leadership over and flushing, milliseconds. */
 const FLUSH_MS = 10_000;
 
-/** How often it is checked that the node lives, milliseconds. */
-const LIVENESS_MS = 1000;
-
 async function serve(invocation: Invocation): Promise<number> {
   const { flags, env, output } = invocation;
   const loaded = loadConfig(flags, env);
@@ -49,8 +46,9 @@ async function serve(invocation: Invocation): Promise<number> {
   const { startNode } = await import('../runtime/node/start-node.ts');
   const node = await startNode({ ...loaded.config, ...serverListen(loaded), log: logger });
   try {
-    await Promise.race([reportReady(node, output, logger, stop), stop.wanted]);
-    return await Promise.race([stop.wanted.then(() => ExitCode.ok), died(node, logger)]);
+    const end = Promise.race([stop.wanted.then(() => ExitCode.ok), died(node, logger)]);
+    await Promise.race([reportReady(node, output, logger, stop), end]);
+    return await end;
   } finally {
     await shutDown(node, loaded.resolved.limits.shutdownMs + FLUSH_MS, logger);
     stop.close();
@@ -84,17 +82,11 @@ function serverListen({ config, resolved }: LoadedConfig): { readonly listen?: s
 }
 
 /** Resolves when the node stopped by itself: a failed disk, a broken invariant. */
-function died(node: RunningNode, logger: Logger): Promise<number> {
-  return new Promise((resolve) => {
-    const timer = setInterval(() => {
-      const health = node.service.live();
-      if (health.ok) return;
-      clearInterval(timer);
-      logger.error('the node stopped', { reasons: health.reasons.join('; ') });
-      resolve(ExitCode.failed);
-    }, LIVENESS_MS);
-    timer.unref();
-  });
+async function died(node: RunningNode, logger: Logger): Promise<number> {
+  const failure = await node.stopped;
+  if (failure === null) return ExitCode.ok;
+  logger.error('the node stopped', { reason: failure.message });
+  return ExitCode.failed;
 }
 
 /** Waits until the node can serve, then prints the one line that scripts wait for. */

@@ -149,6 +149,11 @@ export interface NodeService {
   readiness(): Health;
   /** All metrics by name: numbers, in the units that the names say. */
   metrics(): readonly Metric[];
+  /**
+   * Calls back once when the node has stopped by itself (a failed disk, a broken invariant), at once when it has
+   * already. Returns a function that withdraws it. Absent: `live()` says so.
+   */
+  whenFailed?(run: (error: QuorliteError) => void): () => void;
   /** Hands leadership over, drains, flushes and stops. */
   shutdown(done: (error: Error | null) => void): void;
 }

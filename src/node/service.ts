@@ -186,6 +186,24 @@ class Service implements NodeService {
     return nodeMetrics(this.#node);
   }
 
+  whenFailed(run: (error: QuorliteError) => void): () => void {
+    let open = true;
+    const check = (): void => {
+      const { failure } = this.#node;
+      if (!failure || !open) return;
+      withdraw();
+      const message = `this node has stopped: ${failure.message}`;
+      run(new QuorliteError('STORAGE_FAILED', message, { outcome: 'unknown', cause: failure }));
+    };
+    const stop = this.#node.watch(check);
+    const withdraw = (): void => {
+      open = false;
+      stop();
+    };
+    check();
+    return withdraw;
+  }
+
   shutdown(done: (error: Error | null) => void): void {
     shutdownNode(this.#node, done);
   }

@@ -87,6 +87,7 @@ export function withStatementLog(service: NodeService, options: StatementLogOpti
     live: () => service.live(),
     readiness: () => service.readiness(),
     metrics: () => service.metrics(),
+    ...(service.whenFailed && { whenFailed: service.whenFailed.bind(service) }),
     shutdown: (done) => service.shutdown(done),
   };
 }
