@@ -42,21 +42,29 @@ const CAPABILITIES: EngineCapabilities = {
  * const writer = engine.openWriter(createMemoryPageStore({ maxBytes: 2 ** 30 }), host, DEFAULT_ENGINE_LIMITS);
  */
 export function createSqliteEngine(options: SqliteEngineOptions): Engine {
-  return new SqliteEngine(options);
+  const { sqlite, trampolines, hash } = options;
+  return new HostedEngine('sqlite', hash, { sqlite, trampolines }, CAPABILITIES);
 }
 
-class SqliteEngine implements Engine {
+/** A build of SQLite under our host. */
+export class HostedEngine implements Engine {
   readonly id: EngineId;
-  readonly capabilities: EngineCapabilities = CAPABILITIES;
+  readonly capabilities: EngineCapabilities;
   readonly #modules: EngineModules;
   readonly #probed: Probed;
   readonly #writers = new WeakMap<PageStore, WriterConnection>();
 
-  constructor(options: SqliteEngineOptions) {
-    this.#modules = { sqlite: options.sqlite, trampolines: options.trampolines };
-    this.#probed = probeModules(this.#modules);
-    const { version, options: compileOptions } = this.#probed;
-    this.id = { name: 'sqlite', version, hash: options.hash, options: compileOptions };
+  constructor(
+    name: string,
+    hash: string,
+    modules: EngineModules,
+    capabilities: EngineCapabilities,
+  ) {
+    this.capabilities = capabilities;
+    this.#modules = modules;
+    this.#probed = probeModules(modules);
+    const { version, options } = this.#probed;
+    this.id = { name, version, hash, options };
   }
 
   openWriter(store: PageStore, host: EngineHost, limits: EngineLimits): Writer {

@@ -11,48 +11,72 @@ const GROWTH_PAGES = 64;
 const ENOSYS = -52;
 const ENOENT = -44;
 
-/** Memory of an instance and the import object that goes with it. */
-export interface HostImports {
+/** A started module: its memory, and what it exports under the names of `SqliteExports`. */
+export interface Started {
   readonly memory: WebAssembly.Memory;
-  readonly imports: WebAssembly.Imports;
+  readonly exported: WebAssembly.Exports;
 }
 
-/** Makes the import object for SQLite's module. `maxPages` counts WebAssembly pages of 64 KiB. */
-export function createHostImports(
+/** Instantiates SQLite's module under `host`. `maxPages` counts WebAssembly pages of 64 KiB. */
+export type StartModule = (
   module: WebAssembly.Module,
   host: EngineHost,
   maxPages: number,
-): HostImports {
+) => Started;
+
+/** Starts SQLite's own build, whose memory is imported. */
+export function startSqlite(
+  module: WebAssembly.Module,
+  host: EngineHost,
+  maxPages: number,
+): Started {
   const memory = new WebAssembly.Memory({ initial: 128, maximum: maxPages });
-  const answers: Record<string, (...args: never[]) => number> = {
+  const answers = hostAnswers(host, () => memory, maxPages);
+  const imports: WebAssembly.Imports = {};
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    const group = (imports[from] ??= {}) as Record<string, WebAssembly.ImportValue>;
+    group[name] = kind === 'memory' ? memory : hostAnswer(answers, name);
+  }
+  return { memory, exported: new WebAssembly.Instance(module, imports).exports };
+}
+
+/** The answers to imports that have one, by name. `memory` is asked late: some modules bring their own. */
+export type HostAnswers = Readonly<Record<string, (...args: never[]) => number>>;
+
+/** What answers the import `name`: everything without an answer of its own is not implemented. */
+export function hostAnswer(answers: HostAnswers, name: string): (...args: never[]) => number {
+  return answers[name] ?? (() => ENOSYS);
+}
+
+/** See the file's comment. */
+export function hostAnswers(
+  host: EngineHost,
+  memory: () => WebAssembly.Memory,
+  maxPages: number,
+): HostAnswers {
+  return {
     emscripten_date_now: () => host.wallMs(),
     emscripten_get_now: () => host.wallMs(),
     clock_time_get: (_clock: number, _precision: bigint, out: number) => {
       const nanoseconds = BigInt(Math.floor(host.wallMs())) * 1_000_000n;
-      new DataView(memory.buffer).setBigInt64(out, nanoseconds, true);
+      new DataView(memory().buffer).setBigInt64(out, nanoseconds, true);
       return 0;
     },
     emscripten_get_heap_max: () => maxPages * WASM_PAGE,
-    emscripten_resize_heap: (bytes: number) => growTo(memory, bytes >>> 0, maxPages),
+    emscripten_resize_heap: (bytes: number) => growTo(memory(), bytes >>> 0, maxPages),
     __syscall_openat: () => ENOENT,
     fd_close: () => 0,
     _tzset_js: (zone: number, daylight: number) => {
-      const view = new DataView(memory.buffer);
+      const view = new DataView(memory().buffer);
       view.setInt32(zone, 0, true);
       view.setInt32(daylight, 0, true);
       return 0;
     },
     _localtime_js: (seconds: bigint, out: number) => {
-      writeUtc(new DataView(memory.buffer), out, Number(seconds));
+      writeUtc(new DataView(memory().buffer), out, Number(seconds));
       return 0;
     },
   };
-  const imports: WebAssembly.Imports = {};
-  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-    const group = (imports[from] ??= {}) as Record<string, WebAssembly.ImportValue>;
-    group[name] = kind === 'memory' ? memory : (answers[name] ?? (() => ENOSYS));
-  }
-  return { memory, imports };
 }
 
 /** Grows `memory` to at least `bytes`; 1 when done, 0 when it is beyond the bound (malloc then returns null). */

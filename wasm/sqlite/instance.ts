@@ -15,7 +15,7 @@ import {
   type SqliteExports,
   type TrampolineExports,
 } from './exports.ts';
-import { createHostImports } from './host.ts';
+import { type StartModule, startSqlite } from './host.ts';
 import { decodeCString, encodeText } from './text.ts';
 
 /** The compiled modules that an engine is made of. */
@@ -24,6 +24,8 @@ export interface EngineModules {
   readonly sqlite: WebAssembly.Module;
   /** `trampolines.wasm` beside this file. */
   readonly trampolines: WebAssembly.Module;
+  /** How `sqlite` is started; `startSqlite` unless it is another build. */
+  readonly start?: StartModule | undefined;
 }
 
 /** The JavaScript side of the trampolines; pointers are addresses in the instance. */
@@ -76,13 +78,13 @@ export class Instance {
   #death: SqlError | null = null;
 
   constructor(modules: EngineModules, host: EngineHost, callbacks: Callbacks) {
-    const { memory, imports } = createHostImports(modules.sqlite, host, INSTANCE_PAGES_MAX);
+    const start = modules.start ?? startSqlite;
+    const { memory, exported } = start(modules.sqlite, host, INSTANCE_PAGES_MAX);
     this.#memory = memory;
     const buffer = memory.buffer as ArrayBuffer;
     this.#u8 = new Uint8Array(buffer);
     this.#i32 = new Int32Array(buffer);
     this.#f64 = new Float64Array(buffer);
-    const exported = new WebAssembly.Instance(modules.sqlite, imports).exports;
     this.x = exported as unknown as SqliteExports;
     this.#table = this.x.__indirect_function_table;
     this.x.__wasm_call_ctors();
