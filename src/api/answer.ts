@@ -40,6 +40,18 @@ function respond(id: number, leader: number | null, json: string, status: number
   return new Response(json, { status, headers });
 }
 
+/** Says on an error, too, who answered and who leads. */
+export function sayWhoServed(api: ApiContext, headers: Headers): void {
+  headers.set('quorlite-served-by', String(api.service.id));
+  let leader: number | null = null;
+  try {
+    leader = summaryOf(api).leader;
+  } catch {
+    // A node that cannot even say who leads still says why the request failed.
+  }
+  if (leader !== null) headers.set('quorlite-leader', String(leader));
+}
+
 /** How long the caller is willing to wait. */
 export const timeoutShape: Shape<number> = integer(
   'how long to wait for the answer, milliseconds',

@@ -31,6 +31,8 @@ async function problemOf(response: Response | Promise<Response>, status: number,
   expect(body).toMatchObject({ status, code, outcome: expect.any(String) });
   expect(settled.status).toBe(status);
   expect(settled.headers.get('content-type')).toBe('application/problem+json');
+  expect(settled.headers.get('quorlite-served-by')).toBe('1');
+  expect(settled.headers.get('quorlite-leader')).toBe('2');
   return body as { detail: string; outcome: string; hint?: string };
 }
 

@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS, type NodeLimits } from '../config/limits.ts';
 import type { NodeService } from '../node/contract.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
 import { asQuorliteError, QuorliteError } from '../wire/error.ts';
+import { sayWhoServed } from './answer.ts';
 import { type Authenticator, openAuth } from './auth.ts';
 import { createBodyReader } from './body.ts';
 import type { About, ApiContext } from './context.ts';
@@ -92,6 +93,7 @@ export function createApi(options: ApiOptions): Hono {
     } catch (error) {
       response = problemResponse(asQuorliteError(error, 'not-applied'));
     }
+    sayWhoServed(api, response.headers);
     if (origin !== null) corsHeaders(response.headers, origin);
     api.counter.count(UNMATCHED, response.status);
     return response;

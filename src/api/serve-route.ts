@@ -2,6 +2,7 @@
 import type { Context } from 'hono';
 import { AssertionError } from '../wire/assert.ts';
 import { asQuorliteError, QuorliteError } from '../wire/error.ts';
+import { sayWhoServed } from './answer.ts';
 import type { Identity } from './auth.ts';
 import { refuseForms } from './body.ts';
 import type { ApiContext, Call } from './context.ts';
@@ -27,6 +28,7 @@ export function serveRoute(api: ApiContext, route: AnyRoute): (c: Context) => Pr
       response = await route.handle(call);
     } catch (error) {
       response = problemResponse(explain(api, route, error, call));
+      sayWhoServed(api, response.headers);
     }
     if (origin !== null) corsHeaders(response.headers, origin);
     finish(api, route, response.status, api.monotonicMs() - started);

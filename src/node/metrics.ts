@@ -1,4 +1,5 @@
 /** The numbers of a node, by their Prometheus names. */
+import { assert } from '../wire/assert.ts';
 import type { Metric } from './contract.ts';
 import type { NodeInside } from './inside.ts';
 
@@ -11,9 +12,8 @@ export function nodeMetrics(node: NodeInside): Metric[] {
     ...queueSamples(node),
     ...storageSamples(node),
     ...linkSamples(node),
-  ]
-    .map(([name, type, help, value]) => ({ name: `quorlite_${name}`, type, help, value }))
-    .concat(machineMetrics(node));
+    ...machineMetrics(node),
+  ].map(([name, type, help, value]) => ({ name: `quorlite_${name}`, type, help, value }));
 }
 
 function raftSamples(node: NodeInside): Sample[] {
@@ -81,15 +81,30 @@ function linkSamples(node: NodeInside): Sample[] {
   ];
 }
 
-function machineMetrics(node: NodeInside): Metric[] {
-  return Object.entries(node.replica.stateMachine.stats()).map(([name, value]) => ({
-    name: `quorlite_${snakeCase(name)}`,
-    type: name.endsWith('_total') ? 'counter' : 'gauge',
-    help: `State machine: ${snakeCase(name).replaceAll('_', ' ')}`,
-    value,
-  }));
-}
+/** How the numbers of the state machine are exposed: what only grows is a counter. */
+const MACHINE_METRICS: {
+  readonly [stat: string]: readonly [name: string, type: Metric['type'], help: string];
+} = {
+  redos: ['redos_total', 'counter', 'Entries rolled back and run again around a failed command'],
+  canonicalRuns: [
+    'canonical_runs_total',
+    'counter',
+    'Commands run again on a fresh engine because they met a soft limit',
+  ],
+  crashes: ['engine_crashes_total', 'counter', 'Engine instances replaced after a trap'],
+  readerCrashes: ['reader_crashes_total', 'counter', 'Reader instances replaced after a trap'],
+  engineBytes: ['engine_bytes', 'gauge', 'Memory of the engine that applies entries'],
+  readerBytes: ['reader_bytes', 'gauge', 'Memory of the engines that read'],
+  pageBytes: ['page_bytes', 'gauge', 'Database pages held, old versions included'],
+  pages: ['pages', 'gauge', 'Pages of the database'],
+  sessions: ['sessions', 'gauge', 'Open client sessions'],
+  keys: ['idempotency_keys', 'gauge', 'Idempotency keys kept'],
+};
 
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+function machineMetrics(node: NodeInside): Sample[] {
+  return Object.entries(node.replica.stateMachine.stats()).map(([stat, value]) => {
+    const metric = MACHINE_METRICS[stat];
+    assert(metric !== undefined, () => `the state machine counts ${stat}, which has no metric`);
+    return [...metric, value];
+  });
 }

@@ -21,11 +21,19 @@ export function testClientCluster(fixture: ClientFixture): void {
     test('metrics', async () => {
       const metrics = await fixture.client.metrics();
       expect(metrics.length).toBeGreaterThan(5);
-      for (const { name, type, value } of metrics) {
+      for (const { name, type, help, value } of metrics) {
         expect(name).toMatch(/^quorlite_[a-zA-Z0-9_]+$/);
         expect(['counter', 'gauge']).toContain(type);
         expect(typeof value).toBe('number');
+        expect(help).not.toBe('');
+        // What only grows is a counter, and says so by its name.
+        expect(name.endsWith('_total'), name).toBe(type === 'counter');
       }
+      const counters = metrics.filter(({ type }) => type === 'counter').map(({ name }) => name);
+      for (const what of ['redos', 'canonical_runs', 'engine_crashes', 'reader_crashes']) {
+        expect(counters).toContain(`quorlite_${what}_total`);
+      }
+      expect(new Set(metrics.map(({ name }) => name)).size).toBe(metrics.length);
     });
 
     test('snapshot', async () => {
