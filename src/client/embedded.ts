@@ -215,29 +215,37 @@ function abortable<T>(
   });
 }
 
-/** One step at a time; an abort ends it between two steps. */
+/** One step at a time; an abort ends it between two slices of the node, also when they give no row. */
 function embeddedStream(stream: QueryStream, signal: AbortSignal | undefined): DriverStream {
   let done = false;
+
+  function close(): void {
+    if (!done) stream.close();
+    done = true;
+  }
+
+  function step(finish: Callback<SqlValue[][]>): () => void {
+    stream.next(STREAM_ROWS, (error, rows, end) => {
+      done ||= end || error !== null;
+      finish(error, error ? null : rows);
+    });
+    return close;
+  }
+
   return {
     columns: stream.columns,
     next: () =>
       new Promise<SqlValue[][] | null>((resolve, reject) => {
-        if (signal?.aborted) {
-          reject(aborted(signal, 'not-applied'));
-        } else if (done) {
-          resolve(null);
-        } else {
-          stream.next(STREAM_ROWS, (error, rows, end) => {
-            done = end || error !== null;
-            if (error) reject(error);
-            else resolve(rows);
-          });
+        function finish(error: QuorliteError | null, rows: SqlValue[][] | null): void {
+          if (error) reject(error);
+          else resolve(rows);
         }
+        if (signal?.aborted) reject(aborted(signal, 'not-applied'));
+        else if (done) resolve(null);
+        else if (signal) abortable(signal, 'not-applied', finish, step);
+        else step(finish);
       }),
-    close() {
-      if (!done) stream.close();
-      done = true;
-    },
+    close,
   };
 }
 

@@ -1,13 +1,17 @@
 import { expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../config/limits.ts';
 import type { Raft } from '../raft/contract.ts';
-import type { StateMachine } from '../state-machine/contract.ts';
+import type { ReadCursor, StateMachine } from '../state-machine/contract.ts';
 import type { QuorliteError } from '../wire/error.ts';
 import { ApplyWaiters } from './apply-waiters.ts';
 import { ReadGate } from './read-gate.ts';
 
 /** A gate at the index `applied`, and the clock of its node. */
-function gateAt(applied: number): {
+function gateAt(
+  applied: number,
+  machine: Partial<StateMachine> = {},
+  soon: (run: () => void) => void = () => {},
+): {
   gate: ReadGate;
   applyWaiters: ApplyWaiters;
   clock: { now: number };
@@ -18,10 +22,10 @@ function gateAt(applied: number): {
     limits: DEFAULT_LIMITS,
     electionMs: 1000,
     applyWaiters,
-    stateMachine: () => ({}) as StateMachine,
+    stateMachine: () => machine as StateMachine,
     now: () => clock.now,
     wake: () => {},
-    soon: () => {},
+    soon,
     lagMs: () => 1.25,
     history: () => '',
   });
@@ -61,4 +65,26 @@ test('a linearizable read waits for the index that it names, too', () => {
 
 test('the lag that an answer carries is a bound in whole milliseconds', () => {
   expect(gateAt(0).gate.lagNow()).toBe(2);
+});
+
+test('giving up ends a read between two slices, silently', () => {
+  const turns: (() => void)[] = [];
+  let slices = 0;
+  let closed = 0;
+  const cursor: ReadCursor = {
+    columns: [],
+    index: 1,
+    next: () => ++slices === 100,
+    close: () => closed++,
+  };
+  const machine = { readNow: () => null, openRead: () => cursor };
+  const { gate } = gateAt(1, machine, (run) => turns.push(run));
+  let ends = 0;
+  const request = { sql: 'SELECT 1', timeoutMs: 100, consistency: 'stale' } as const;
+  const giveUp = gate.query(request, () => ends++);
+  for (let i = 0; i < 3; i++) turns.shift()!();
+  giveUp();
+  giveUp();
+  for (const turn of turns) turn();
+  expect([slices, closed, ends]).toEqual([3, 1, 0]);
 });

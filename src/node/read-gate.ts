@@ -41,6 +41,8 @@ interface Waiting {
   withdraw: (() => void) | null;
 }
 
+function nothing(): void {}
+
 /** All reads of a node that are not answered yet. */
 export class ReadGate {
   readonly #host: ReadGateHost;
@@ -73,13 +75,17 @@ export class ReadGate {
     return this.#waiting.size;
   }
 
-  /** Runs a read to its end. */
+  /** Runs a read to its end. Returns how to give up: before the gate, or between two slices. */
   query(request: QueryRequest, done: Callback<QueryResult>): () => void {
-    const run = (error: QuorliteError | null): void => {
+    let stop = nothing;
+    const leave = this.#enter(request, (error) => {
       if (error) done(error, null);
-      else this.#run(request, done);
+      else stop = this.#run(request, done);
+    });
+    return () => {
+      leave();
+      stop();
     };
-    return this.#enter(request, run);
   }
 
   /** Opens a stream. */
@@ -250,7 +256,7 @@ export class ReadGate {
     };
   }
 
-  #run(request: QueryRequest, done: Callback<QueryResult>): void {
+  #run(request: QueryRequest, done: Callback<QueryResult>): () => void {
     try {
       const read = this.#request(request, this.#host.limits.readDeadlineMs);
       const machine = this.#host.stateMachine();
@@ -258,15 +264,16 @@ export class ReadGate {
       if (fast) {
         const { columns, rows, index } = fast;
         done(null, { columns, rows, index, lagMs: this.lagNow() });
-        return;
+        return nothing;
       }
-      this.#runInSlices(machine.openRead(read), done);
+      return this.#runInSlices(machine.openRead(read), done);
     } catch (error) {
       done(asQuorliteError(error, 'not-applied'), null);
+      return nothing;
     }
   }
 
-  #runInSlices(cursor: ReadCursor, done: Callback<QueryResult>): void {
+  #runInSlices(cursor: ReadCursor, done: Callback<QueryResult>): () => void {
     const rows: SqlValue[][] = [];
     const finish = (error: QuorliteError | null): void => {
       if (!this.#slicing.delete(finish)) return;
@@ -286,6 +293,9 @@ export class ReadGate {
     };
     this.#slicing.add(finish);
     this.#host.soon(slice);
+    return () => {
+      if (this.#slicing.delete(finish)) cursor.close();
+    };
   }
 
   #sliceMs(): number {
