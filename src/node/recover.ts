@@ -120,16 +120,16 @@ export function openMachine(
 export function recover(options: RecoverOptions): Recovered {
   const { platform, storage, limits, timing, logger } = options;
   const opened = openIdentity(storage, platform);
-  const newest = storage.snapshots.open();
-  if (newest?.fellBack) logger.warn('newest checkpoint is damaged, using the one before it');
-  const meta = newest?.content.meta ?? null;
-  const log = agree(storage.log.open(), meta, storage.log);
+  const found = storage.log.open();
+  const checkpoint = openCheckpoint(storage, found, logger);
+  const meta = checkpoint?.meta ?? null;
+  const log = agree(found, meta, storage.log);
   const identity = settleIdentity(opened, storage, platform);
   const membership = meta?.membership ?? EMPTY_MEMBERSHIP;
   checkOwnNumber(options.node, identity.replica, membership, log.entries);
   if (log.torn) logger.warn('an unfinished write at the end of the log was cut off');
-  const stateMachine = openMachine(options, newest?.content ?? null);
-  newest?.content.close();
+  const stateMachine = openMachine(options, checkpoint);
+  checkpoint?.close();
   const pristine = meta === null && log.entries.length === 0;
   const seed = new Uint8Array(4);
   platform.entropy.fill(seed);
@@ -154,6 +154,27 @@ export function recover(options: RecoverOptions): Recovered {
     recovering: opened.recovering,
   };
   return { identity, stateMachine, start, pristine };
+}
+
+/**
+ * The newest checkpoint that can be read. Before the first one is the empty database: while the log reaches back to
+ * index 1 there is something to fall back to even when no checkpoint can be read (rule S6).
+ */
+function openCheckpoint(
+  { snapshots }: NodeStorage,
+  log: RecoveredLog,
+  logger: Logger,
+): CheckpointContent | null {
+  try {
+    const newest = snapshots.open();
+    if (newest?.fellBack) logger.warn('newest checkpoint is damaged, using the one before it');
+    return newest?.content ?? null;
+  } catch (error) {
+    const whole = log.compacted.index === 0 && log.entries.length > 0;
+    if (!whole || !(error instanceof QuorliteError) || error.code !== 'CORRUPT') throw error;
+    logger.warn('no checkpoint can be read, using all of the log', { error: error.message });
+    return null;
+  }
 }
 
 /** A log that was opened is synced: what a relaxed mode left unsynced in a boot that still lasts is safe from now on. */
