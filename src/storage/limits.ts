@@ -36,3 +36,8 @@ export const IDENTITY_BYTES_MAX: number = 1024 * 1024;
 export const VERSIONED_MAP_SWEEP: number = 4;
 /** How long a log is idle before it claims its last record as synced, milliseconds. */
 export const LOG_CLAIM_MS: number = 5;
+
+/** Name of the file that holds pages beyond the cache while a node runs. */
+export const SCRATCH_FILE: string = 'pages.scratch';
+/** Pages that one write to it takes at most. */
+export const GATHER_PAGES: number = 64;

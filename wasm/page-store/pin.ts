@@ -1,4 +1,4 @@
-/** Pins of the memory page store. */
+/** Pins of a page store in versions. */
 import { assert } from '../../src/wire/assert.ts';
 import type { HashHalves, PageNumber, Pin } from '../page-store.ts';
 import type { SlotTable } from './slots.ts';
@@ -42,7 +42,7 @@ export class StorePin implements Pin {
 
   page(page: PageNumber): Uint8Array | null {
     const slot = this.#slot(page);
-    return slot === 0 ? null : this.#host.slots.bytes(slot);
+    return slot === 0 ? null : this.#host.slots.peek(slot);
   }
 
   pageHash(page: PageNumber): HashHalves {

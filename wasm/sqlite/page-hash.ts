@@ -1,12 +1,9 @@
 /** The page hash outside an engine: to check pages that come from a disk or a peer against their recorded hashes. */
 import { assert } from '../../src/wire/assert.ts';
-import { type HashHalves, PAGE_SIZE, type PageNumber } from '../page-store.ts';
+import { PAGE_SIZE, type PageHasher } from '../page-store.ts';
 import type { TrampolineExports } from './exports.ts';
 
 const NO_FUNCTIONS: WebAssembly.TableDescriptor = { element: 'anyfunc', initial: 1 };
-
-/** Hashes one whole page as the engine does when it writes it. */
-export type PageHasher = (page: PageNumber, bytes: Uint8Array) => HashHalves;
 
 /**
  * Makes a hasher from the trampolines alone.
