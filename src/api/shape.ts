@@ -2,8 +2,9 @@
  * Shapes of JSON: what a body must look like, as one value that both checks it and describes it in OpenAPI. Checking
  * converts the parsed JSON in place (it belongs to the request), so that the hot routes allocate nothing but on error.
  */
-import { didYouMean } from '../config/nearest.ts';
+
 import { QuorliteError } from '../wire/error.ts';
+import { didYouMean } from '../wire/nearest.ts';
 
 /** A JSON Schema (2020-12, as OpenAPI 3.1 has it). */
 export type JsonSchema = { readonly [keyword: string]: unknown };

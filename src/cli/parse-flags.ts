@@ -1,5 +1,5 @@
 /** Reads the arguments of one command. Strict: an unknown flag is an error that names the nearest known one. */
-import { didYouMean } from '../config/nearest.ts';
+import { didYouMean } from '../wire/nearest.ts';
 import type { FlagSpec, FlagSpecs, Flags } from './command.ts';
 import { UsageError } from './usage.ts';
 

@@ -1,5 +1,5 @@
 /** Finds the command that a line of arguments names, and runs it. */
-import { didYouMean } from '../config/nearest.ts';
+import { didYouMean } from '../wire/nearest.ts';
 import { COMMON_FLAGS, type Command, ExitCode } from './command.ts';
 import { exitCodeOf, printError } from './failure.ts';
 import { printHelp, usageLine } from './help.ts';

@@ -1,7 +1,8 @@
 /** `quorlite settings`: what all nodes of a cluster share. */
-import { didYouMean } from '../config/nearest.ts';
+
 import { parseAmount } from '../config/units.ts';
 import { SETTINGS, type SettingName } from '../state-machine/settings.ts';
+import { didYouMean } from '../wire/nearest.ts';
 import type { Command, Invocation } from './command.ts';
 import { CONNECTION_FLAGS, targetOf, URL_DETAILS, withClient } from './connection.ts';
 import { renderTable } from './table.ts';

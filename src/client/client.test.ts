@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { QuorliteError } from '../wire/error.ts';
 import { ref } from './ref.ts';
-import { connect } from './remote/connect.ts';
+import { type ConnectOptions, connect } from './remote/connect.ts';
 import { backoff } from './remote/limits.ts';
+import type { ClientRuntime } from './remote/runtime.ts';
 import { WriteSession } from './remote/session.ts';
 import { toArrays, toObjects } from './rows.ts';
 import { sql } from './sql.ts';
@@ -119,6 +120,22 @@ describe('sessions', () => {
 describe('connect', () => {
   test.each(['', 'localhost:4001', 'ftp://x', 'http://', 'nonsense'])('refuses %j', (url) => {
     expect(() => connect(url)).toThrow(QuorliteError);
+  });
+
+  test.each([
+    [{ tokn: 'x' }, "there is no option 'tokn'; did you mean token?"],
+    [{ timeout: 5 }, "there is no option 'timeout'; did you mean timeoutMs?"],
+    [{ consistency: 'stale' }, "there is no option 'consistency'"],
+    [{ limits: { call: 5 } }, "there is no option 'limits.call'; did you mean calls?"],
+    [{ integers: 'bigints' }, "integers is 'auto', 'number' or 'bigint'"],
+    ['token', 'options are an object'],
+  ])('refuses %j', (options, message) => {
+    expect(() => connect('http://127.0.0.1:1', options as ConnectOptions)).toThrow(message);
+  });
+
+  test('takes options that are undefined', () => {
+    const runtime = {} as ClientRuntime;
+    connect('http://127.0.0.1:1', { token: undefined, limits: undefined, runtime });
   });
 
   test('needs a URL and a WebSocket', () => {

@@ -1,6 +1,7 @@
 /** Sources of configuration, and how one goes over another: flags > environment > TOML > defaults. */
 import { parse, TomlError } from 'smol-toml';
 import { QuorliteError } from '../wire/error.ts';
+import { didYouMean } from '../wire/nearest.ts';
 import {
   CONFIG_KEY_NAMES,
   CONFIG_KEYS,
@@ -9,7 +10,6 @@ import {
   flagName,
   isConfigKey,
 } from './keys.ts';
-import { didYouMean } from './nearest.ts';
 import type { NodeConfig } from './node-config.ts';
 import { configError, type Origins } from './problem.ts';
 import { isRecord } from './values.ts';

@@ -4,6 +4,7 @@ import type { Engine } from '../../wasm/engine.ts';
 import type { SyncMode } from '../storage/contract.ts';
 import type { Logger, LogLevel } from '../telemetry/logger.ts';
 import { QuorliteError } from '../wire/error.ts';
+import { didYouMean } from '../wire/nearest.ts';
 import {
   addressOfUrl,
   DEFAULT_LISTEN,
@@ -15,7 +16,6 @@ import {
 } from './address.ts';
 import { CONFIG_KEY_NAMES, CONFIG_KEYS, isConfigKey, MIN_SECRET_LENGTH } from './keys.ts';
 import { type NodeLimits, resolveLimits } from './limits.ts';
-import { didYouMean } from './nearest.ts';
 import type { NodeConfig } from './node-config.ts';
 import { configError, type Origins } from './problem.ts';
 

@@ -1,6 +1,7 @@
 /** Kinds of configuration values: how each is read from text and what is wrong with one. */
+
+import { didYouMean } from '../wire/nearest.ts';
 import { parseHostPort, parseNodeUrl } from './address.ts';
-import { didYouMean } from './nearest.ts';
 import { parseAmount } from './units.ts';
 
 /** One kind of value. */

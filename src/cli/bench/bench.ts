@@ -1,5 +1,5 @@
 /** `quorlite bench`: measures a running cluster. */
-import { didYouMean } from '../../config/nearest.ts';
+import { didYouMean } from '../../wire/nearest.ts';
 import { type Command, ExitCode, type Flags, type Invocation } from '../command.ts';
 import { CONNECTION_FLAGS, type Target, targetOf, URL_DETAILS, withClient } from '../connection.ts';
 import { printError } from '../failure.ts';

@@ -1,6 +1,7 @@
 /** How a freshness is written on a command line. */
-import { didYouMean } from '../../config/nearest.ts';
+
 import type { Consistency } from '../../node/contract.ts';
+import { didYouMean } from '../../wire/nearest.ts';
 import { UsageError } from '../usage.ts';
 
 const LEVELS = ['linearizable', 'session', 'stale'] as const;

@@ -1,6 +1,6 @@
 /** The shell's own commands, which begin with a dot. */
 import { readFile } from 'node:fs/promises';
-import { didYouMean } from '../../config/nearest.ts';
+import { didYouMean } from '../../wire/nearest.ts';
 import { UsageError } from '../usage.ts';
 import { CONSISTENCY_SHAPE, formatConsistency, parseConsistency } from './consistency.ts';
 import { formatRows, ROW_FORMATS, type RowFormat } from './format.ts';

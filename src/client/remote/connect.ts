@@ -1,5 +1,6 @@
 /** Connecting to a cluster from outside. */
 import { QuorliteError } from '../../wire/error.ts';
+import { didYouMean } from '../../wire/nearest.ts';
 import { DEFAULT_TIMEOUT_MS } from '../call-options.ts';
 import { createClient } from '../client.ts';
 import type { Client, IntegerMode } from '../contract.ts';
@@ -28,11 +29,22 @@ export interface ConnectOptions {
   readonly runtime?: ClientRuntime | undefined;
 }
 
+const OPTIONS: { readonly [N in keyof ConnectOptions]-?: true } = {
+  token: true,
+  integers: true,
+  timeoutMs: true,
+  webSocket: true,
+  followLeader: true,
+  agent: true,
+  limits: true,
+  runtime: true,
+};
+
 /**
  * A client of a cluster, given the URL of at least one node. It returns at once and connects with the first call; calls
  * find the leader, survive failovers and are retried safely until their `timeoutMs`.
  *
- * Throws `BAD_REQUEST` for a URL that is none, `NOT_SUPPORTED` where there is no WebSocket.
+ * Throws `BAD_REQUEST` for a URL that is none and for an option that there is not, `NOT_SUPPORTED` where there is no WebSocket.
  *
  * @example
  * const db = connect(['http://127.0.0.1:4001', 'http://127.0.0.1:4002'], { token });
@@ -42,6 +54,9 @@ export function connect(urls: string | readonly string[], options: ConnectOption
   const nodes = [...new Set((typeof urls === 'string' ? [urls] : urls).map(nodeUrl))];
   if (nodes.length === 0)
     throw new QuorliteError('BAD_REQUEST', 'connect() needs at least one URL');
+  checkNames(options, OPTIONS, '');
+  checkNames(options.limits ?? {}, DEFAULT_REMOTE_LIMITS, 'limits.');
+  checkIntegers(options.integers);
   const { token, integers = 'auto', followLeader = true, agent = 'quorlite' } = options;
   const driver = createRemoteDriver({
     urls: nodes,
@@ -53,6 +68,24 @@ export function connect(urls: string | readonly string[], options: ConnectOption
   });
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   return createClient(driver, { integers, timeoutMs });
+}
+
+/** A mistyped option that silently did nothing would be found out in production. */
+function checkNames(given: object, known: object, prefix: string): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new QuorliteError('BAD_REQUEST', 'options are an object, such as { token }');
+  }
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(known, name));
+  if (unknown === undefined) return;
+  const near = didYouMean(unknown, Object.keys(known));
+  throw new QuorliteError('BAD_REQUEST', `there is no option '${prefix}${unknown}'${near}`, {
+    hint: `known are ${Object.keys(known).join(', ')}`,
+  });
+}
+
+function checkIntegers(mode: unknown): void {
+  if (mode === undefined || mode === 'auto' || mode === 'number' || mode === 'bigint') return;
+  throw new QuorliteError('BAD_REQUEST', "integers is 'auto', 'number' or 'bigint'");
 }
 
 /** Checks a URL and writes it in one way: no slash at the end. A path is kept, for nodes mounted below one. */
