@@ -301,7 +301,7 @@ describe('migrate', () => {
         outcome: 'applied',
         statement: 1,
         message: expect.stringContaining('migration 2 "file 2\'s" failed'),
-        hint: expect.stringContaining('1 were applied and stay'),
+        hint: expect.stringContaining('migration 1 was applied and stays: mend this one'),
       },
     });
     expect(machine.tableChangedAt('t')).toBe(machine.applied.index);

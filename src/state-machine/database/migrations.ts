@@ -87,7 +87,7 @@ function pendingOf(
       throw new QuorliteError(
         'MIGRATION_MISMATCH',
         `migration ${id} "${name}" was applied with another text`,
-        { hint: 'applied migrations must not change; write a new one' },
+        { hint: `bring its text back, and put the change into a new migration above ${current}` },
       );
     }
     if (id > current) return true;
@@ -196,13 +196,23 @@ function describe(
 ): unknown {
   if (error instanceof PartFailed || isCrash(error) || isLimit(error)) return error;
   const { code, message, sqliteCode, statement, offset, hint } = publicError(error);
-  const stay = applied.map((one) => one.id).join(', ');
   return new QuorliteError(code, `migration ${id} "${name}" failed: ${message}`, {
     // Honest about the command as a whole: the files before this one are applied and stay.
     outcome: applied.length > 0 ? 'applied' : 'not-applied',
     sqliteCode,
     statement,
     offset,
-    hint: applied.length > 0 ? `migrations ${stay} were applied and stay` : hint,
+    hint: [stayed(applied), hint].filter((part) => part !== undefined).join('; ') || undefined,
   });
+}
+
+/** What a caller need not send again, though it may. */
+function stayed(applied: readonly { readonly id: number }[]): string | undefined {
+  const [first, last] = [applied.at(0), applied.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  const which =
+    first === last
+      ? `migration ${first.id} was applied and stays`
+      : `migrations ${first.id} to ${last.id} were applied and stay`;
+  return `${which}: mend this one and send them again`;
 }
