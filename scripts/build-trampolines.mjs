@@ -1,18 +1,18 @@
 /**
- * Assembles `wasm/sqlite/trampolines.wat` into `trampolines.wasm` beside it. Run after every change of the text; a
- * test compares the two.
+ * Assembles the WebAssembly texts of the engines into the modules beside them: `wasm/sqlite/trampolines.wat` and
+ * `wasm/sqljs/bridge.wat`. Run after every change of a text; tests compare the two.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import createWabt from 'wabt';
 
-const source = new URL('../wasm/sqlite/trampolines.wat', import.meta.url);
-const target = new URL('../wasm/sqlite/trampolines.wasm', import.meta.url);
+const TEXTS = ['sqlite/trampolines.wat', 'sqljs/bridge.wat'];
 
-/** The bytes that the text assembles to. */
-export async function assembleTrampolines() {
+/** The bytes that a text assembles to; `name` is its path in `wasm`. */
+export async function assemble(name) {
   const wabt = await createWabt();
-  const module = wabt.parseWat('trampolines.wat', readFileSync(source, 'utf8'));
+  const text = readFileSync(new URL(`../wasm/${name}`, import.meta.url), 'utf8');
+  const module = wabt.parseWat(name, text, { sat_float_to_int: true });
   try {
     module.validate();
     return new Uint8Array(module.toBinary({}).buffer);
@@ -21,8 +21,16 @@ export async function assembleTrampolines() {
   }
 }
 
+/** The bytes of the trampolines. */
+export function assembleTrampolines() {
+  return assemble('sqlite/trampolines.wat');
+}
+
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const bytes = await assembleTrampolines();
-  writeFileSync(target, bytes);
-  console.log(`trampolines.wasm: ${bytes.length} bytes`);
+  for (const name of TEXTS) {
+    const bytes = await assemble(name);
+    const target = new URL(`../wasm/${name.replace(/wat$/, 'wasm')}`, import.meta.url);
+    writeFileSync(target, bytes);
+    console.log(`${name}: ${bytes.length} bytes`);
+  }
 }

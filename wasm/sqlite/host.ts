@@ -15,6 +15,8 @@ const ENOENT = -44;
 export interface Started {
   readonly memory: WebAssembly.Memory;
   readonly exported: WebAssembly.Exports;
+  /** Bytes from address 0 that hold SQLite's static data; without it all below the stack's beginning may. */
+  readonly staticBytes?: number | undefined;
 }
 
 /** Instantiates SQLite's module under `host`. `maxPages` counts WebAssembly pages of 64 KiB. */

@@ -64,7 +64,7 @@ export class Instance {
   /** 64 KiB for short-lived texts, cells and out-pointers; nothing survives a call in it. */
   readonly scratch: Pointer;
   readonly scratchBytes: number = SCRATCH_BYTES;
-  /** Bytes from address 0 that hold SQLite's static data and its stack. */
+  /** Bytes from address 0 that hold SQLite's static data, and perhaps its stack. */
   readonly staticBytes: number;
   /** Called once when the instance ends by a crash. */
   onDeath: () => void = () => {};
@@ -79,7 +79,8 @@ export class Instance {
 
   constructor(modules: EngineModules, host: EngineHost, callbacks: Callbacks) {
     const start = modules.start ?? startSqlite;
-    const { memory, exported } = start(modules.sqlite, host, INSTANCE_PAGES_MAX);
+    const started = start(modules.sqlite, host, INSTANCE_PAGES_MAX);
+    const { memory, exported } = started;
     this.#memory = memory;
     const buffer = memory.buffer as ArrayBuffer;
     this.#u8 = new Uint8Array(buffer);
@@ -93,7 +94,7 @@ export class Instance {
     this.u8.fill(0, this.control, this.control + CONTROL_BYTES);
     this.setWord(WORD.heapLimit, NO_HEAP_LIMIT);
     const stack = this.x.emscripten_stack_get_current();
-    this.staticBytes = stack;
+    this.staticBytes = started.staticBytes ?? stack;
     this.setWord(WORD.stackLimit, stack - STACK_BYTES_MAX);
     this.setWord(WORD.stackFloor, stack - STACK_FLOOR_BYTES);
     this.#exported = new WebAssembly.Instance(modules.trampolines, {
