@@ -50,7 +50,7 @@ const ROOT: Command = {
       load: async () => (await import('./bench/bench.ts')).benchCommand,
     },
   ],
-  examples: ['quorlite dev', 'quorlite sql http://127.0.0.1:4001', 'quorlite serve --help'],
+  examples: ['quorlite dev', 'quorlite sql http://127.0.0.1:4001', 'quorlite help serve'],
 };
 
 const args = process.argv.slice(2);

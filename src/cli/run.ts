@@ -18,6 +18,13 @@ export async function runCommandLine(root: Command, args: readonly string[]): Pr
     while (command.commands !== undefined) {
       const name = rest.find((arg) => !arg.startsWith('-'));
       if (name === undefined) return runGroup(command, path, rest, output);
+      const at = rest.indexOf(name);
+      rest = [...rest.slice(0, at), ...rest.slice(at + 1)];
+      if (name === 'help') {
+        // `help cluster add` is `cluster add --help`.
+        if (!rest.includes('--help') && !rest.includes('-h')) rest = [...rest, '--help'];
+        continue;
+      }
       const entry = command.commands.find((candidate) => candidate.name === name);
       if (entry === undefined) {
         const names = command.commands.map((candidate) => candidate.name);
@@ -25,8 +32,6 @@ export async function runCommandLine(root: Command, args: readonly string[]): Pr
       }
       command = await entry.load();
       path = `${path} ${name}`;
-      const at = rest.indexOf(name);
-      rest = [...rest.slice(0, at), ...rest.slice(at + 1)];
     }
     return await runLeaf(command, path, rest, output);
   } catch (error) {

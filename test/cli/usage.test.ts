@@ -54,6 +54,20 @@ describe('help', () => {
     expect(stdout).toMatch(/--json/);
   });
 
+  test.each([
+    [['help'], /^quorlite: [^]*Commands\n {2}serve/],
+    [['help', 'serve'], /^quorlite serve: /],
+    [['help', 'cluster', 'add'], /^quorlite cluster add: /],
+    [['cluster', 'help'], /^quorlite cluster: /],
+    [['cluster', 'help', 'add'], /^quorlite cluster add: /],
+    [['help', 'help'], /^quorlite: /],
+    [['help', 'sql', '--help'], /^quorlite sql: /],
+  ])('%j', async (args, text) => {
+    const { code, stdout, stderr } = await run(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(text);
+  });
+
   test('colours come when asked for, and NO_COLOR wins', async () => {
     const colour = '\u001b[';
     expect((await run(['--help'], { env: { FORCE_COLOR: '1' } })).stdout).toContain(colour);
@@ -66,6 +80,8 @@ describe('help', () => {
 describe('wrong use is exit code 2 and says what would be right', () => {
   test.each([
     [['sevre'], /unknown command "sevre"; did you mean serve\?/],
+    [['help', 'sevre'], /unknown command "sevre"; did you mean serve\?/],
+    [['cluster', 'transfre'], /unknown command "transfre"; did you mean transfer\?/],
     [['serve', '--data-dri', 'x'], /unknown flag --data-dri; did you mean --data-dir\?/],
     [['serve', '--id'], /--id needs a value/],
     [['serve', '--id', '--nodes', 'x'], /--id needs a value/],

@@ -162,6 +162,11 @@ describe('dev', () => {
     const wrong = await run(['sql', urls[0]!], { input: '.tabels\n' });
     expect(wrong.stderr).toMatch(/did you mean \.tables\?/);
     expect(wrong.code).toBe(2);
+    const missing = await run(['sql', urls[0]!], { input: '.read mor.sql\n', cwd: folder });
+    expect(missing.stderr).toBe(`error .read mor.sql: there is no such file in ${folder}\n`);
+    expect(missing.code).toBe(2);
+    const directory = await run(['sql', urls[0]!], { input: `.read ${folder}\n` });
+    expect(directory.stderr).toMatch(/^error \.read .*: this is a folder, not a file$/m);
   });
 
   test('cluster status and transfer', async () => {
@@ -302,6 +307,26 @@ describe('serve', () => {
     expect(await ended(node)).toBe(0);
   }, 60_000);
 });
+
+test.skipIf(process.platform !== 'linux')(
+  'dev says how many nodes it stops: those that run',
+  async () => {
+    const port = await portsInARow(2);
+    const dataDir = join(folder, 'fewer');
+    const cluster = start(['dev', '--nodes', '2', '--port', String(port), '--data-dir', dataDir]);
+    let notes = '';
+    cluster.stderr!.on('data', (text) => {
+      notes += text;
+    });
+    await lineOf(cluster, /node 2 +http/);
+    process.kill(processOf(join(dataDir, 'node-2')), 'SIGKILL');
+    await expect.poll(() => notes, { timeout: 20_000 }).toMatch(/node 2 ended .*; 1 of 2 run/);
+    cluster.kill('SIGTERM');
+    expect(await ended(cluster)).toBe(1);
+    expect(notes).toMatch(/^SIGTERM: stopping 1 of 2 nodes$/m);
+  },
+  60_000,
+);
 
 test.skipIf(process.platform !== 'linux')(
   'when dev is killed, its nodes end too',

@@ -70,10 +70,13 @@ async function supervise(
   output: Output,
 ): Promise<number> {
   let stopping = false;
+  let running = children.length;
+  let failed = 0;
   function stop(signal: 'SIGINT' | 'SIGTERM'): void {
     // The children are in process groups of their own, so each gets exactly the signals sent here.
     for (const child of children) child.stop(stopping ? 'SIGKILL' : 'SIGTERM');
-    if (!stopping) output.note(output.paintNote('dim', `${signal}: stopping ${plan.count} nodes`));
+    if (!stopping)
+      output.note(output.paintNote('dim', `${signal}: ${stoppingWhat(running, plan.count)}`));
     stopping = true;
   }
   process.on('SIGINT', () => stop('SIGINT'));
@@ -81,8 +84,6 @@ async function supervise(
   process.on('exit', () => {
     for (const child of children) child.stop('SIGKILL');
   });
-  let running = children.length;
-  let failed = 0;
   const ends = children.map(async (child) => {
     const end = await child.ended;
     running--;
@@ -96,6 +97,14 @@ async function supervise(
   });
   await Promise.all(ends);
   return failed > 0 ? ExitCode.failed : ExitCode.ok;
+}
+
+/** Nodes that died before are not stopped now. */
+function stoppingWhat(running: number, count: number): string {
+  const nodes = count === 1 ? 'node' : 'nodes';
+  return running === count
+    ? `stopping ${count} ${nodes}`
+    : `stopping ${running} of ${count} ${nodes}`;
 }
 
 function makePlan(count: number, port: number, dataDir: string): DevPlan {

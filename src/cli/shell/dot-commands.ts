@@ -139,7 +139,21 @@ async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(`.read ${file}: ${whyUnreadable(error)}`);
+  }
+}
+
+function whyUnreadable(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case 'ENOENT':
+      return `there is no such file in ${process.cwd()}`;
+    case 'EISDIR':
+      return 'this is a folder, not a file';
+    case 'EACCES':
+      return 'this file may not be read by this user';
+    default:
+      return message;
   }
 }
 
