@@ -55,7 +55,7 @@ describe('help', () => {
   });
 
   test.each([
-    [['help'], /^quorlite: [^]*Commands\n {2}serve/],
+    [['help'], /^quorlite: [\s\S]*Commands\n {2}serve/],
     [['help', 'serve'], /^quorlite serve: /],
     [['help', 'cluster', 'add'], /^quorlite cluster add: /],
     [['cluster', 'help'], /^quorlite cluster: /],
