@@ -7,7 +7,7 @@
  *
  * Everything here is synchronous. Nothing here reads a clock or draws entropy except through `EngineHost`.
  */
-import type { PageStore } from './page-store.ts';
+import type { PageHasher, PageStore } from './page-store.ts';
 
 /** A value in SQL. Integers come out as `number` when safe, else as `bigint`. */
 export type SqlValue = null | number | bigint | string | Uint8Array;
@@ -78,6 +78,8 @@ export interface Budget {
 export interface Engine {
   readonly id: EngineId;
   readonly capabilities: EngineCapabilities;
+  /** Hashes a page as the engine does when it writes it: to check pages that come back from a disk or a peer. */
+  readonly pageHash?: PageHasher;
   /** Opens a fresh instance holding the one writer connection of `store`; aborts what an older writer left open. */
   openWriter(store: PageStore, host: EngineHost, limits: EngineLimits): Writer;
   /** Opens a fresh instance for readers of `store`. */

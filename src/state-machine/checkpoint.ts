@@ -3,6 +3,7 @@ import type { PageSource, PageStore, Pin } from '../../wasm/page-store.ts';
 import type {
   CheckpointContent,
   CheckpointCut,
+  CheckpointImages,
   CheckpointMeta,
   SectionDelta,
 } from '../storage/contract.ts';
@@ -15,6 +16,8 @@ interface Base {
   readonly index: LogIndex;
   readonly epoch: number;
   readonly marks: readonly ModuleMark[];
+  /** Keeps the epoch until the checkpoint is durable, for a store that then adopts its files; else null. */
+  readonly hold: Pin | null;
 }
 
 /** Bytes that a changed pair of a section counts in the estimate of dirty bytes. */
@@ -29,10 +32,17 @@ export class Checkpoints {
   /** Cuts that may have become durable, ascending; the first is the newest known to be. */
   #bases: Base[] = [];
   #seen = { epoch: -1, pages: 0 };
+  /** Where the newest checkpoint has its pages; null when that is of no use. */
+  readonly #images: () => CheckpointImages | null;
 
-  constructor(store: PageStore, modules: readonly StateModule[]) {
+  constructor(
+    store: PageStore,
+    modules: readonly StateModule[],
+    images: () => CheckpointImages | null = () => null,
+  ) {
     this.#store = store;
     this.#modules = modules;
+    this.#images = images;
   }
 
   /** The state as it is now came from the checkpoint at `index`. */
@@ -42,7 +52,7 @@ export class Checkpoints {
       frozen.release();
       return frozen.mark;
     });
-    this.#bases = [{ index, epoch: this.#store.epoch, marks }];
+    this.#bases = [{ index, epoch: this.#store.epoch, marks, hold: null }];
   }
 
   /** Cuts the state as of `meta.index`, as changes since the cut at `since`; everything when that one is unknown. */
@@ -51,8 +61,13 @@ export class Checkpoints {
     const pin = this.#store.pin();
     const frozen = this.#modules.map((module) => module.freeze());
     const marks = frozen.map(({ mark }) => mark);
-    this.#bases = this.#bases.filter(({ index }) => index !== meta.index);
-    this.#bases.push({ index: meta.index, epoch: pin.epoch, marks });
+    // Of an earlier cut nothing was heard: should it be durable, the checkpoint after it is adopted.
+    for (const { hold } of this.#bases) hold?.release();
+    this.#bases = this.#bases
+      .filter(({ index }) => index !== meta.index)
+      .map((earlier) => ({ ...earlier, hold: null }));
+    const hold = this.#store.adopt === undefined ? null : this.#store.pin();
+    this.#bases.push({ index: meta.index, epoch: pin.epoch, marks, hold });
     const names = this.#modules.map(({ section }) => section);
     return new Cut(meta, base, pin, frozen, names);
   }
@@ -61,11 +76,20 @@ export class Checkpoints {
   checkpointed(index: LogIndex): void {
     const at = this.#bases.findIndex((base) => base.index === index);
     if (at < 0) return;
+    this.#adopt(this.#bases[at]!);
     this.#bases = this.#bases.slice(at);
     this.#seen = { epoch: -1, pages: 0 };
     this.#modules.forEach((module, i) => {
       module.forget(this.#bases[0]!.marks[i]!);
     });
+  }
+
+  /** The store's pages of that moment are in the checkpoint's files now. */
+  #adopt({ index, epoch, hold }: Base): void {
+    if (hold === null) return;
+    const images = this.#images();
+    if (images?.meta.index === index) this.#store.adopt?.(epoch, images.files);
+    hold.release();
   }
 
   /** About how many bytes the next cut will hold. Pages are counted anew every few commits. */

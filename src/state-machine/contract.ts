@@ -3,7 +3,8 @@
  * Applying is reached through a callback, so that it can move to a thread of its own; readers see whole entries only.
  */
 import type { Engine, EngineHost } from '../../wasm/engine.ts';
-import type { CheckpointContent, CheckpointCut } from '../storage/contract.ts';
+import type { PageBacking } from '../../wasm/page-store.ts';
+import type { CheckpointContent, CheckpointCut, CheckpointImages } from '../storage/contract.ts';
 import type { Entry, LogIndex, Term } from '../wire/entry.ts';
 import type { Membership } from '../wire/membership.ts';
 import type { Column, CommandOutcome } from '../wire/result.ts';
@@ -16,8 +17,20 @@ export interface StateMachineOptions {
   readonly checkpoint: CheckpointContent | null;
   /** What SQL sees in reads: the node's clock and entropy. Entries bring their own. */
   readonly readHost: EngineHost;
-  /** Bound of the page memory on this node; exceeding it is a crash, never a result. */
+  /** Bound of the page memory on this node; exceeding it is a crash, never a result. Without `pages`. */
   readonly maxPageBytes: number;
+  /** Where pages are that the cache has no room for; without it all of them are in memory. */
+  readonly pages?: PagePlaces | undefined;
+}
+
+/** What a database larger than its page memory needs. */
+export interface PagePlaces {
+  /** Bytes of page memory. */
+  readonly cacheBytes: number;
+  /** Opens the scratch, empty; the state machine closes it. Throws `STORAGE_FAILED`. */
+  openBacking(): PageBacking;
+  /** Where the newest checkpoint has its pages; null when they cannot be read one by one. */
+  images(): CheckpointImages | null;
 }
 
 /**
@@ -63,6 +76,8 @@ export interface StateMachine {
   /** Replicated clocks as of `applied`. */
   readonly wall: number;
   readonly elapsed: number;
+  /** Why it cannot go on: an entry could not be applied, or pages could not be read. Absent or null while it can. */
+  readonly failure?: Error | null;
   /** Hash of the database's pages: equal on replicas that applied the same entries. */
   databaseHash(): string;
   /** Cluster settings in force. */

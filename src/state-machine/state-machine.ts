@@ -4,7 +4,6 @@
  * marks of its tables. Caches, counters, locks and topics join them here and in `admission.ts`.
  */
 import type { Engine } from '../../wasm/engine.ts';
-import { createMemoryPageStore, restoreMemoryPageStore } from '../../wasm/page-store/memory.ts';
 import type { PageStore } from '../../wasm/page-store.ts';
 import type { CheckpointCut } from '../storage/contract.ts';
 import { assert } from '../wire/assert.ts';
@@ -12,7 +11,7 @@ import { type Entry, EntryKind, type LogIndex, type Term } from '../wire/entry.t
 import { QuorliteError } from '../wire/error.ts';
 import type { Membership } from '../wire/membership.ts';
 import { Admission, Verdict } from './admission.ts';
-import { Checkpoints, pagesOf, restoreModules } from './checkpoint.ts';
+import { Checkpoints, restoreModules } from './checkpoint.ts';
 import type {
   OutcomeListener,
   ReadCursor,
@@ -26,6 +25,7 @@ import { type DatabaseExport, exportDatabase } from './export.ts';
 import { KeptBytes } from './kept.ts';
 import { Keys } from './keys.ts';
 import type { StateModule } from './module.ts';
+import { openPageStore } from './page-store.ts';
 import { type ReadResult, Reads } from './reads/reads.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { Settings } from './settings-module.ts';
@@ -36,20 +36,21 @@ import { validateOperation } from './validate.ts';
  * `ENGINE_MISMATCH` when another engine wrote it.
  */
 export function openStateMachine(options: StateMachineOptions): StateMachine {
-  const { engine, checkpoint, maxPageBytes } = options;
-  if (checkpoint === null)
-    return new Replica(options, createMemoryPageStore({ maxBytes: maxPageBytes }));
+  const { engine, checkpoint } = options;
   const own = engineName(engine);
-  if (checkpoint.meta.engine !== own) {
+  if (checkpoint !== null && checkpoint.meta.engine !== own) {
     throw new QuorliteError(
       'ENGINE_MISMATCH',
       `the checkpoint was written by ${checkpoint.meta.engine}, this is ${own}`,
     );
   }
-  return new Replica(
-    options,
-    restoreMemoryPageStore(pagesOf(checkpoint), { maxBytes: maxPageBytes }),
-  );
+  const store = openPageStore(options);
+  try {
+    return new Replica(options, store);
+  } catch (error) {
+    store.close();
+    throw error;
+  }
 }
 
 /** How an engine stands in a checkpoint. */
@@ -75,7 +76,7 @@ class Replica implements StateMachine {
   /** Why this node cannot go on. */
   #failure: Error | null = null;
 
-  constructor({ engine, checkpoint, readHost }: StateMachineOptions, store: PageStore) {
+  constructor({ engine, checkpoint, readHost, pages }: StateMachineOptions, store: PageStore) {
     this.#engine = engine;
     this.#store = store;
     const settings = () => this.#settings.current;
@@ -87,7 +88,7 @@ class Replica implements StateMachine {
     const modules: readonly StateModule[] = [this.#settings, sessions, keys, this.#tables];
     if (checkpoint !== null) restoreModules(checkpoint, modules);
     this.#database = new Database(engine, store, this.#tables, settings());
-    this.#checkpoints = new Checkpoints(store, modules);
+    this.#checkpoints = new Checkpoints(store, modules, pages?.images);
     this.#reads = new Reads(engine, readHost, this.#database, settings, () => this.#index);
     if (checkpoint === null) return;
     const { index, term, wall, elapsed } = checkpoint.meta;
@@ -108,6 +109,10 @@ class Replica implements StateMachine {
 
   get elapsed(): number {
     return this.#elapsed;
+  }
+
+  get failure(): Error | null {
+    return this.#failure ?? this.#store.failure ?? null;
   }
 
   databaseHash(): string {
@@ -220,6 +225,7 @@ class Replica implements StateMachine {
   stats(): { readonly [name: string]: number } {
     return {
       ...this.#database.stats(),
+      ...this.#store.stats?.(),
       sessions: this.#sessions.size,
       keys: this.#keys.size,
       readerBytes: this.#reads.pool.memoryBytes(),

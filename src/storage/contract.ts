@@ -2,6 +2,7 @@
  * Contracts of what a node keeps: the log and the checkpoints. Both complete by callback. A storage that fails once is
  * finished: the node stops (rule D3).
  */
+import type { PageImages } from '../../wasm/page-store.ts';
 import type { HardState, StorageWrite } from '../raft/contract.ts';
 import type { Entry, LogIndex, ReplicaId, Term } from '../wire/entry.ts';
 import type { Membership } from '../wire/membership.ts';
@@ -124,6 +125,13 @@ export interface CheckpointContent {
   close(): void;
 }
 
+/** Where the pages of a checkpoint are, for a page store that reads them in place. */
+export interface CheckpointImages {
+  readonly meta: CheckpointMeta;
+  /** The files that it consists of, oldest first. */
+  readonly files: readonly PageImages[];
+}
+
 /** One immutable file of a checkpoint, as it is streamed to a peer. */
 export interface SnapshotFile {
   readonly name: string;
@@ -167,6 +175,8 @@ export interface SnapshotStore {
     slice: (work: () => void) => void,
     done: (error: Error | null) => void,
   ): void;
+  /** Where the pages of the newest checkpoint are; a store whose pages cannot be read one by one has none of it. */
+  images?(): CheckpointImages | null;
   /** Pins the newest checkpoint for streaming. */
   read(): SnapshotReader | null;
   /** Starts or resumes receiving; `manifest` comes from a `SnapshotReader`. Refuses older ones than the newest. */

@@ -8,10 +8,11 @@ import type {
   ReaderHost,
   Writer,
 } from '../engine.ts';
-import type { PageStore } from '../page-store.ts';
+import type { PageHasher, PageStore } from '../page-store.ts';
 import { installWrapped } from './charged.ts';
 import type { EngineModules } from './instance.ts';
 import { LinkedInstance } from './linked.ts';
+import { createPageHasher } from './page-hash.ts';
 import { type Probed, probeModules } from './probe.ts';
 import { Readers } from './readers.ts';
 import { WriterConnection } from './writer.ts';
@@ -53,6 +54,7 @@ export class HostedEngine implements Engine {
   readonly #modules: EngineModules;
   readonly #probed: Probed;
   readonly #writers = new WeakMap<PageStore, WriterConnection>();
+  #hasher: PageHasher | null = null;
 
   constructor(
     name: string,
@@ -65,6 +67,11 @@ export class HostedEngine implements Engine {
     this.#probed = probeModules(modules);
     const { version, options } = this.#probed;
     this.id = { name, version, hash, options };
+  }
+
+  /** Made when first asked for: it has memory of its own. */
+  get pageHash(): PageHasher {
+    return (this.#hasher ??= createPageHasher(this.#modules.trampolines));
   }
 
   openWriter(store: PageStore, host: EngineHost, limits: EngineLimits): Writer {

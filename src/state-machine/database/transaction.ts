@@ -167,6 +167,8 @@ export class EntryTransaction {
    */
   crashed(error: unknown): void {
     this.stats.crashes++;
+    const { failure } = this.#store;
+    if (failure) throw new CannotApply(failure.message, { cause: failure });
     if (this.#crashedAfter >= this.#ended) {
       throw new CannotApply('the SQL engine failed twice at the same command', { cause: error });
     }

@@ -93,7 +93,11 @@ export class CheckpointFiles {
 
   /** Keeps the files of a checkpoint until the returned function is called. */
   pin(manifest: Manifest): () => void {
-    const names = manifest.files.map(({ name }) => name);
+    return this.pinNames(manifest.files.map(({ name }) => name));
+  }
+
+  /** Keeps files until the returned function is called. */
+  pinNames(names: readonly string[]): () => void {
     for (const name of names) this.#pins.set(name, (this.#pins.get(name) ?? 0) + 1);
     let pinned = true;
     return () => {

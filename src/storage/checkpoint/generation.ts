@@ -14,7 +14,7 @@ import type { FileFolder, FileHandle } from '../../platform/files.ts';
 import { ByteReader, ByteWriter } from '../../wire/bytes.ts';
 import { QuorliteError } from '../../wire/error.ts';
 import type { SectionDelta } from '../contract.ts';
-import { corruptFile } from '../file-io.ts';
+import { corruptFile, readFully } from '../file-io.ts';
 import { CHECKPOINT_BLOCK_BYTES, SECTION_ENTRIES_PER_SLICE } from '../limits.ts';
 import { BlockCursor, BlockReader, BlockWriter } from './block-file.ts';
 import { blockCount, type GenerationFile } from './manifest.ts';
@@ -175,18 +175,23 @@ export class GenerationReader {
     return this.#directory.pageCount;
   }
 
+  /** The index as it is in the file: page, image + 1, and the two halves of the hash, for each page. */
+  index(): Int32Array {
+    const { indexOffset, indexCount } = this.#directory;
+    const words = new Int32Array((indexCount * INDEX_ENTRY_BYTES) / 4);
+    this.#reader.read(new Uint8Array(words.buffer), indexOffset);
+    return words;
+  }
+
   /** The pages of this generation, ascending. */
   *pages(): IterableIterator<IndexedPage> {
-    const { indexOffset, indexCount } = this.#directory;
-    const bytes = new Uint8Array(indexCount * INDEX_ENTRY_BYTES);
-    this.#reader.read(bytes, indexOffset);
-    const view = new DataView(bytes.buffer);
-    for (let at = 0; at < bytes.length; at += INDEX_ENTRY_BYTES) {
+    const index = this.index();
+    for (let at = 0; at < index.length; at += 4) {
       yield {
-        page: view.getUint32(at, true),
-        image: view.getUint32(at + 4, true) - 1,
-        hashLo: view.getInt32(at + 8, true),
-        hashHi: view.getInt32(at + 12, true),
+        page: index[at]! >>> 0,
+        image: index[at + 1]! - 1,
+        hashLo: index[at + 2]!,
+        hashHi: index[at + 3]!,
       };
     }
   }
@@ -194,6 +199,14 @@ export class GenerationReader {
   /** Copies the image into `out`. */
   readImage(image: number, out: Uint8Array): void {
     this.#reader.read(out, image * PAGE_SIZE);
+  }
+
+  /** The same without the block around it, unchecked: for single pages here and there. */
+  readImageInPlace(image: number, out: Uint8Array): void {
+    const offset = image * PAGE_SIZE;
+    if (readFully(this.#handle, out, offset) < out.length) {
+      throw corruptFile(this.#label, offset, 'the file was cut');
+    }
   }
 
   sections(): string[] {

@@ -8,6 +8,7 @@ import { QuorliteError } from '../../wire/error.ts';
 import type {
   CheckpointContent,
   CheckpointCut,
+  CheckpointImages,
   CheckpointMeta,
   SnapshotReader,
   SnapshotReceiver,
@@ -16,6 +17,7 @@ import type {
 import { corruptFile, storageFailed } from '../file-io.ts';
 import { CHECKPOINT_DELTA_SHARE, CHECKPOINT_DELTAS_MAX } from '../limits.ts';
 import { CheckpointFiles } from './checkpoint-files.ts';
+import { checkpointImages } from './images.ts';
 import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts';
 import { openReader } from './reader.ts';
 import { Receiver } from './receiver.ts';
@@ -164,6 +166,12 @@ class FileSnapshotStore implements SnapshotStore {
   read(): SnapshotReader | null {
     const manifest = this.#current;
     return manifest === null ? null : openReader(this.#files, manifest);
+  }
+
+  images(): CheckpointImages | null {
+    const manifest = this.#current;
+    if (manifest === null) return null;
+    return { meta: manifest.meta, files: checkpointImages(this.#files, manifest) };
   }
 
   receive(bytes: Uint8Array): SnapshotReceiver {
