@@ -47,6 +47,7 @@ export interface NodeLimits {
   readonly maxUncommittedBytes: number;
   readonly maxApplyBytes: number;
   readonly maxPageBytes: number;
+  readonly pageCacheBytes: number;
 }
 
 /** Name of a node limit. */
@@ -92,9 +93,15 @@ export const NODE_LIMITS: { readonly [N in LimitName]: LimitSpec } = {
   maxApplyBytes: bytes(16 * MIB, 'committed entries applied before others have their turn'),
   maxPageBytes: bytes(
     1024 * MIB,
-    'database pages in memory, old versions included',
+    'database pages when all are in memory (pageCacheBytes = 0), old versions included',
     MIB,
     1792 * MIB,
+  ),
+  pageCacheBytes: bytes(
+    0,
+    'page memory of a database that may be larger than it; 0 keeps all pages in memory',
+    0,
+    65_536 * MIB,
   ),
 };
 

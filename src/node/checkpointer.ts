@@ -2,7 +2,7 @@
  * When to take a checkpoint, and what may be forgotten afterwards. A checkpoint is cut in O(1) and written in slices, so
  * that it never stalls writes or heartbeats (architecture, section 4).
  */
-import type { Platform } from '../platform/contract.ts';
+import type { Platform, TimerHandle } from '../platform/contract.ts';
 import type { LogStore, SnapshotStore } from '../storage/contract.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { LogIndex } from '../wire/entry.ts';
@@ -22,19 +22,28 @@ export interface CheckpointerOptions {
   /** Log bytes and milliseconds after which a checkpoint is due. */
   readonly bytes: number;
   readonly ms: number;
+  /** Bytes of pages written to scratch since the last checkpoint after which one is due; 0 without scratch. */
+  readonly scratchBytes: number;
   replica(): Replica;
   /** Called when one was taken. */
   taken(): void;
 }
+
+/** What whoever asked for a checkpoint hears. */
+type Answer = Callback<{ index: LogIndex; bytes: number }>;
 
 /** Takes checkpoints, one at a time, and forgets the log behind them. */
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
   #running = false;
   /** Asked for while one was being written (rule S10). */
-  #again: Callback<{ index: LogIndex; bytes: number }>[] = [];
+  #again: Answer[] = [];
+  /** Whoever asked and has no answer yet. */
+  readonly #asked = new Set<Answer>();
+  #stopped: QuorliteError | null = null;
   #lastAt: number;
   #logBytesThen: number;
+  #scratchThen = 0;
   #lastDeltaBytes = 0;
   /** Why the last one failed, in a sentence, or ''. */
   problem = '';
@@ -65,11 +74,58 @@ export class Checkpointer {
     this.#logBytesThen = Math.min(this.#logBytesThen, log.bytes);
     const grown = log.bytes - this.#logBytesThen;
     const due = Math.max(bytes, this.#lastDeltaBytes / 2);
-    if (grown >= due || platform.clock.monotonicMs() - this.#lastAt >= ms) this.take(() => {});
+    const late = platform.clock.monotonicMs() - this.#lastAt >= ms;
+    if (grown >= due || late || this.#scratchGrown()) this.take(() => {});
   }
 
-  /** Takes one now; joins a request made while one is being written to the next. */
-  take(done: Callback<{ index: LogIndex; bytes: number }>): void {
+  /** Whether pages that only scratch has are more than the cache has room for: a checkpoint takes them over. */
+  #scratchGrown(): boolean {
+    const { scratchBytes } = this.#options;
+    if (scratchBytes === 0) return false;
+    const bytes = this.#scratch();
+    // What readers hold stays there: it must not make a checkpoint due again and again.
+    this.#scratchThen = Math.min(this.#scratchThen, bytes);
+    return bytes - this.#scratchThen >= scratchBytes;
+  }
+
+  #scratch(): number {
+    return this.#options.replica().stateMachine.stats()['pageScratchBytes'] ?? 0;
+  }
+
+  /**
+   * Takes one now; joins a request made while one is being written to the next. Answers once: after `timeoutMs` with
+   * `TIMEOUT`, when the node stops with its reason, whatever the disk does.
+   */
+  take(done: Answer, timeoutMs?: number): void {
+    if (this.#stopped) done(this.#stopped, null);
+    else this.#take(this.#ask(done, timeoutMs));
+  }
+
+  #ask(done: Answer, timeoutMs: number | undefined): Answer {
+    const { timers } = this.#options.platform;
+    let timer: TimerHandle | null = null;
+    const answer: Answer = (error, taken) => {
+      if (!this.#asked.delete(answer)) return;
+      if (timer !== null) timers.cancel(timer);
+      done(error, taken);
+    };
+    this.#asked.add(answer);
+    if (timeoutMs !== undefined) {
+      timer = timers.after(timeoutMs, () => {
+        const what = 'the checkpoint was not finished in time';
+        answer(new QuorliteError('TIMEOUT', what, { outcome: 'unknown' }), null);
+      });
+    }
+    return answer;
+  }
+
+  /** Answers everybody: the node stops. */
+  stop(error: QuorliteError): void {
+    this.#stopped = error;
+    for (const answer of [...this.#asked]) answer(error, null);
+  }
+
+  #take(done: Answer): void {
     if (this.#running) {
       this.#again.push(done);
       return;
@@ -104,21 +160,16 @@ export class Checkpointer {
     );
   }
 
-  #written(
-    index: LogIndex,
-    error: Error | null,
-    done: Callback<{ index: LogIndex; bytes: number }>,
-  ): void {
+  #written(index: LogIndex, error: Error | null, done: Answer): void {
     const { log, snapshots, platform, logger } = this.#options;
     this.#running = false;
-    if (this.#options.replica().stopped) {
-      error ??= new QuorliteError('SHUTTING_DOWN', 'this node has stopped');
-    }
+    const { stopped } = this.#options.replica();
+    if (stopped) error ??= new QuorliteError('SHUTTING_DOWN', 'this node has stopped');
     this.#lastAt = platform.clock.monotonicMs();
     this.#logBytesThen = log.bytes;
     if (error) {
       // The log still holds everything: the node serves on, says so, and tries again.
-      logger.error('checkpoint failed', { error: error.message });
+      if (!stopped) logger.error('checkpoint failed', { error: error.message });
       this.problem = `the last checkpoint failed: ${error.message}`;
       const failed = new QuorliteError('STORAGE_FAILED', error.message, { cause: error });
       const waiting = [done, ...this.#again];
@@ -128,13 +179,14 @@ export class Checkpointer {
     }
     this.problem = '';
     this.#options.replica().stateMachine.checkpointed(index);
+    this.#scratchThen = this.#options.scratchBytes === 0 ? 0 : this.#scratch();
     this.#compact();
     this.#options.taken();
     logger.debug('checkpoint', { index, bytes: snapshots.bytes });
     done(null, { index, bytes: snapshots.bytes });
     const again = this.#again;
     this.#again = [];
-    for (const callback of again) this.take(callback);
+    for (const callback of again) if (this.#asked.has(callback)) this.#take(callback);
   }
 
   /** Forgets log that neither the previous checkpoint nor a live follower needs (rule S6). */

@@ -133,7 +133,10 @@ export class Node implements NodeInside {
       membership: this.membership,
       requests: this.requests,
       now,
-      after: (ms, run) => void platform.timers.after(ms, run),
+      after: (ms, run) => {
+        const timer = platform.timers.after(ms, run);
+        return () => platform.timers.cancel(timer);
+      },
       wake: () => this.replica.wake(),
       status: () => this.status(),
       invite: (id, url, timeoutMs, invited) => {
@@ -149,6 +152,7 @@ export class Node implements NodeInside {
       logger,
       bytes: options.checkpoint.bytes,
       ms: options.checkpoint.ms,
+      scratchBytes: limits.pageCacheBytes,
       replica: () => this.replica,
       taken: () => this.saveMemory(),
     });
@@ -423,6 +427,12 @@ export class Node implements NodeInside {
 
   #tick(count: number): void {
     if (this.replica.stopped) return;
+    const { failure } = this.replica.stateMachine;
+    if (failure) {
+      // A read may have met it: nothing that is applied can be relied on to do so soon.
+      this.replica.fail(failure);
+      return;
+    }
     this.replica.tick(count);
     this.session.expire(this.replica.raft.leader !== 0);
     this.requests.expire();
@@ -496,6 +506,7 @@ export class Node implements NodeInside {
     this.#ticker.stop();
     this.snapshotSender.stop();
     this.admin.stop(error);
+    this.checkpointer.stop(error);
     this.membership.stop(error);
     this.requests.stop(error);
     this.#invitations.stop(error);

@@ -1,10 +1,11 @@
 /** From what the storage holds to what a replica starts from. */
 import type { Engine } from '../../wasm/engine.ts';
+import type { PageBacking } from '../../wasm/page-store.ts';
 import type { NodeLimits } from '../config/limits.ts';
 import type { Platform } from '../platform/contract.ts';
 import { randomId } from '../platform/contract.ts';
 import type { RaftStart } from '../raft/contract.ts';
-import type { StateMachine } from '../state-machine/contract.ts';
+import type { PagePlaces, StateMachine } from '../state-machine/contract.ts';
 import { openStateMachine } from '../state-machine/state-machine.ts';
 import type {
   CheckpointContent,
@@ -28,6 +29,8 @@ export interface NodeStorage {
   readonly log: LogStore;
   readonly snapshots: SnapshotStore;
   readonly sync: SyncMode;
+  /** Opens the scratch of a database larger than its page memory, empty; absent where there is no room for one. */
+  readonly openPages?: (() => PageBacking) | undefined;
 }
 
 /** A storage brought to a state from which a replica can start. */
@@ -101,7 +104,7 @@ export interface RecoverOptions {
 
 /** Opens the state machine over a checkpoint, or empty. */
 export function openMachine(
-  { engine, platform, limits }: RecoverOptions,
+  { engine, platform, limits, storage }: RecoverOptions,
   checkpoint: CheckpointContent | null,
 ): StateMachine {
   return openStateMachine({
@@ -113,7 +116,20 @@ export function openMachine(
       random: (out) => platform.entropy.fill(out),
     },
     maxPageBytes: limits.maxPageBytes,
+    pages: pagePlaces(storage, limits),
   });
+}
+
+/** Where pages go that the cache has no room for; undefined when all are kept in memory. */
+function pagePlaces(storage: NodeStorage, limits: NodeLimits): PagePlaces | undefined {
+  const { openPages, snapshots } = storage;
+  const { pageCacheBytes } = limits;
+  if (pageCacheBytes === 0 || openPages === undefined) return undefined;
+  return {
+    cacheBytes: pageCacheBytes,
+    openBacking: openPages,
+    images: () => snapshots.images?.() ?? null,
+  };
 }
 
 /** Reads checkpoint and log, and makes them agree. Throws `CORRUPT` when they cannot. */

@@ -2,7 +2,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Engine } from '../../../wasm/engine.ts';
-import { loadSqliteEngine } from '../../../wasm/load/node.ts';
 import { createApi } from '../../api/app.ts';
 import { createSecretAuth } from '../../api/auth.ts';
 import { createOriginPolicy } from '../../api/origins.ts';
@@ -24,6 +23,7 @@ import { createSnapshotStore } from '../../storage/checkpoint/snapshot-store.ts'
 import { createFileLogStore } from '../../storage/file-log/file-log.ts';
 import { createIdentityStore } from '../../storage/identity.ts';
 import { createMemoryFolder } from '../../storage/memory-folder.ts';
+import { openFileBacking, removeFileBacking } from '../../storage/page-backing/file.ts';
 import { createLogger, type Logger } from '../../telemetry/logger.ts';
 import type { Transport } from '../../transport/contract.ts';
 import { createLinkTransport } from '../../transport/link-transport.ts';
@@ -31,6 +31,7 @@ import { QuorliteError } from '../../wire/error.ts';
 import { createTokenVerifier } from '../../wire/token-proof.ts';
 import { VERSION } from '../version.ts';
 import { resolveNodeConfig } from './config.ts';
+import { loadEngine } from './engine.ts';
 import { openNodeFolder } from './files.ts';
 import { createWebSocketDialer } from './links.ts';
 import { createNodePlatform } from './platform.ts';
@@ -92,7 +93,7 @@ export async function startNode(config: NodeConfig = {}): Promise<RunningNode> {
   const platform = createNodePlatform();
   const logger = createNodeLogger(resolved, platform);
   for (const warning of resolved.warnings) logger.warn(warning);
-  const engine = resolveEngine(resolved);
+  const engine = await loadEngine(resolved.engine);
   const storage = openStorage(resolved, platform);
   const servers: NodeServer[] = [];
   try {
@@ -254,15 +255,6 @@ function createNodeLogger(resolved: ResolvedConfig, platform: Platform): Logger 
   });
 }
 
-function resolveEngine({ engine }: ResolvedConfig): Engine {
-  if (typeof engine === 'object') return engine;
-  if (engine === 'sqlite') return loadSqliteEngine();
-  throw new QuorliteError(
-    'NOT_SUPPORTED',
-    `the engine "${engine}" is not part of this release; use "sqlite"`,
-  );
-}
-
 interface OpenStorage extends NodeStorage {
   close(): void;
 }
@@ -270,11 +262,15 @@ interface OpenStorage extends NodeStorage {
 function openStorage(resolved: ResolvedConfig, platform: Platform): OpenStorage {
   const folder = lockedFolder(resolved);
   const { clock, timers, entropy } = platform;
+  // A process that was killed leaves its scratch.
+  removeFileBacking(folder);
   return {
     identity: createIdentityStore(folder),
     log: createFileLogStore({ folder, sync: resolved.sync, clock, timers, entropy }),
     snapshots: createSnapshotStore({ folder }),
     sync: resolved.sync,
+    // In a folder in memory scratch would be memory, too.
+    openPages: resolved.storage === 'memory' ? undefined : () => openFileBacking(folder),
     close: () => folder.unlock(),
   };
 }

@@ -9,7 +9,7 @@ import type { ReadCursor, ReadRequest } from '../contract.ts';
 import { isCrash } from '../database/errors.ts';
 import { columnsOf } from '../database/texts.ts';
 import type { TakenReader } from './pool.ts';
-import { readError, tooLarge } from './reads.ts';
+import { readError, storageFailure, tooLarge } from './reads.ts';
 
 /** See `ReadCursor`. `retained`: the parameters are small and may stay bound. */
 export class Cursor implements ReadCursor {
@@ -99,6 +99,8 @@ export class Cursor implements ReadCursor {
 }
 
 function lost(error: unknown): QuorliteError {
+  const failure = storageFailure(error);
+  if (failure !== null) return failure;
   return new QuorliteError(
     'SNAPSHOT_TOO_OLD',
     'the SQL engine of this read ended: start it again',

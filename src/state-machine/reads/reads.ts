@@ -164,7 +164,15 @@ export function readError(error: unknown): unknown {
   return publicError(error);
 }
 
+/** Storage that failed under a read, as the store told it, or null: the node is about to stop. */
+export function storageFailure(error: unknown): QuorliteError | null {
+  const cause = error instanceof SqlError ? error.cause : null;
+  return cause instanceof QuorliteError ? cause : null;
+}
+
 function failed(error: unknown): QuorliteError {
+  const failure = storageFailure(error);
+  if (failure !== null) return failure;
   return new QuorliteError('RESULT_TOO_LARGE', 'this read ended the SQL engine twice', {
     hint: 'it probably needs more memory than there is',
     cause: error,
