@@ -97,6 +97,13 @@ const MACHINE_METRICS: {
   readerBytes: ['reader_bytes', 'gauge', 'Memory of the engines that read'],
   pageBytes: ['page_bytes', 'gauge', 'Database pages held, old versions included'],
   pages: ['pages', 'gauge', 'Pages of the database'],
+  pageCacheBytes: ['page_cache_bytes', 'gauge', 'Memory of the page cache (pageCacheBytes)'],
+  pageCacheMisses: ['page_cache_misses_total', 'counter', 'Pages read from disk'],
+  pageSpills: ['page_spills_total', 'counter', 'Pages written to scratch'],
+  pageScratchBytes: ['page_scratch_bytes', 'gauge', 'Pages that are in scratch'],
+  pageScratchFileBytes: ['page_scratch_file_bytes', 'gauge', 'Size of the scratch'],
+  pageImageBytes: ['page_image_bytes', 'gauge', 'Pages read in place from checkpoints'],
+  pageImageFiles: ['page_image_files', 'gauge', 'Checkpoint files that pages are read from'],
   sessions: ['sessions', 'gauge', 'Open client sessions'],
   keys: ['idempotency_keys', 'gauge', 'Idempotency keys kept'],
 };

@@ -158,8 +158,8 @@ export class CachedSlots extends SlotTable {
       pageScratchFileBytes: this.#places.end * PAGE_SIZE,
       pageImageBytes: this.#files.slots * PAGE_SIZE,
       pageImageFiles: this.#files.open,
-      pageCacheMisses_total: this.#reads,
-      pageSpills_total: this.#spills,
+      pageCacheMisses: this.#reads,
+      pageSpills: this.#spills,
     };
   }
 
