@@ -153,7 +153,7 @@ function createEmbeddedDriver(service: NodeService, platform: Platform): Driver 
       }),
     snapshot: (limits) =>
       call(limits, 'unknown', (finish) => {
-        service.checkpoint(finish);
+        service.checkpoint(finish, limits.timeoutMs);
         return undefined;
       }),
     pause: (ms, signal) =>

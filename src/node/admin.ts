@@ -17,7 +17,8 @@ export interface AdminHost {
   readonly membership: MembershipManager;
   readonly requests: PeerRequests;
   now(): number;
-  after(ms: number, run: () => void): void;
+  /** Runs something later; the returned function prevents it. */
+  after(ms: number, run: () => void): () => void;
   wake(): void;
   status(): ClusterStatus;
   /** Dials a node that is not a member yet and calls back with its replica id. */
@@ -29,6 +30,8 @@ export class Admin {
   readonly #host: AdminHost;
   /** Called when the leader changes: transfers wait for it. */
   #onLeaderChange: ((leader: ReplicaId) => void)[] = [];
+  /** Requests of this node that are not answered. */
+  readonly #open = new Set<Done>();
   /** Transfers under way: each ends with an error. */
   readonly #transfers = new Set<Done>();
   #stopped: QuorliteError | null = null;
@@ -37,27 +40,40 @@ export class Admin {
     this.#host = host;
   }
 
-  /** Runs a request wherever the leader is. */
+  /** Runs a request wherever the leader is. Answers once, and by then: what it started may go on at the leader. */
   run(request: AdminRequest, timeoutMs: number, done: Callback<ClusterStatus>): void {
-    this.#attempt(request, this.#host.now() + timeoutMs, (error) => {
+    let open = true;
+    const finish: Done = (error) => {
+      if (!open) return;
+      open = false;
+      this.#open.delete(finish);
+      cancel();
       if (error) done(error, null);
       else done(null, this.#host.status());
+    };
+    const cancel = this.#host.after(timeoutMs, () => {
+      const what = 'the change did not finish in time';
+      finish(new QuorliteError('TIMEOUT', what, { outcome: 'unknown' }));
     });
+    if (this.#stopped) {
+      finish(this.#stopped);
+      return;
+    }
+    this.#open.add(finish);
+    this.#attempt(request, this.#host.now() + timeoutMs, finish);
   }
 
   #attempt(request: AdminRequest, deadline: number, done: Done): void {
+    // Whoever asked was answered when the node stopped.
+    if (this.#stopped) return;
     const left = deadline - this.#host.now();
     const retry: Done = (error) => {
       if (!isPassing(error) || deadline - this.#host.now() <= RETRY_MS) done(error);
       else {
-        const next = error?.outcome === 'unknown' ? acceptDone(request, done) : done;
+        const next = error?.outcome === 'unknown' ? inDoubt(request, done) : done;
         this.#host.after(RETRY_MS, () => this.#attempt(request, deadline, next));
       }
     };
-    if (this.#stopped) {
-      done(this.#stopped);
-      return;
-    }
     if (left <= 0) {
       done(new QuorliteError('NO_QUORUM', 'no leader could be found in time'));
       return;
@@ -99,9 +115,11 @@ export class Admin {
 
   #add(request: AdminRequest & { op: 'addMember' }, timeoutMs: number, done: Done): void {
     const { id, url, voter } = request;
+    const deadline = this.#host.now() + timeoutMs;
     this.#host.invite(id, url, timeoutMs, (error, replica) => {
+      const left = deadline - this.#host.now();
       if (error || replica === null) done(error);
-      else this.#host.membership.join({ replica, node: id, url }, voter, timeoutMs, done);
+      else this.#host.membership.join({ replica, node: id, url }, voter, left, done);
     });
   }
 
@@ -143,7 +161,9 @@ export class Admin {
       return;
     }
     const finish: Done = (error) => {
-      if (this.#transfers.delete(finish)) done(error);
+      if (!this.#transfers.delete(finish)) return;
+      cancel();
+      done(error);
     };
     this.#transfers.add(finish);
     this.#onLeaderChange.push((leader) => {
@@ -151,7 +171,7 @@ export class Admin {
         leader === target ? null : new QuorliteError('LEADER_CHANGED', 'another node leads now'),
       );
     });
-    this.#host.after(timeoutMs, () => {
+    const cancel = this.#host.after(timeoutMs, () => {
       finish(
         new QuorliteError('TIMEOUT', 'the transfer did not finish in time', { outcome: 'unknown' }),
       );
@@ -163,6 +183,7 @@ export class Admin {
     this.#stopped = error;
     this.#onLeaderChange = [];
     for (const finish of [...this.#transfers]) finish(error);
+    for (const finish of [...this.#open]) finish(error);
   }
 
   /** A leader is known (again). */
@@ -178,8 +199,17 @@ function isPassing(error: QuorliteError | null): boolean {
   return error?.code === 'NOT_LEADER' || error?.code === 'LEADER_CHANGED';
 }
 
-/** An attempt in doubt may have removed the member that the next one does not find. */
-function acceptDone(request: AdminRequest, done: Done): Done {
-  if (request.op !== 'removeMember') return done;
-  return (error) => done(error?.code === 'NOT_FOUND' ? null : error);
+/**
+ * Answers for the attempts after one in doubt: it may have removed the member that the next one does not find, and
+ * whatever comes of the next one, nobody knows that nothing was done.
+ */
+function inDoubt(request: AdminRequest, done: Done): Done {
+  return (error) => {
+    if (request.op === 'removeMember' && error?.code === 'NOT_FOUND') done(null);
+    else if (error?.outcome !== 'not-applied') done(error);
+    else {
+      const { code, message, cause } = error;
+      done(new QuorliteError(code, message, { outcome: 'unknown', cause }));
+    }
+  };
 }

@@ -132,9 +132,13 @@ export interface NodeService {
   /** The same as in `status()`, at no cost: the API asks once per request. Absent: `status()` is asked. */
   summary?(): ClusterSummary;
   settings(): { readonly [name: string]: number };
+  /** Answers within `timeoutMs`, at the latest with `TIMEOUT`: what was begun may still be finished. */
   admin(request: AdminRequest, timeoutMs: number, done: Callback<ClusterStatus>): void;
-  /** Takes a checkpoint now; answers its index. */
-  checkpoint(done: Callback<{ index: LogIndex; bytes: number }>): void;
+  /**
+   * Takes a checkpoint now; answers its index. After `timeoutMs`, when it is given, the answer is `TIMEOUT`: the
+   * checkpoint may still be finished.
+   */
+  checkpoint(done: Callback<{ index: LogIndex; bytes: number }>, timeoutMs?: number): void;
   /** The database as a plain SQLite file, chunk by chunk; null at the end. */
   openExport(): {
     readonly index: LogIndex;
@@ -154,7 +158,7 @@ export interface NodeService {
    * already. Returns a function that withdraws it. Absent: `live()` says so.
    */
   whenFailed?(run: (error: QuorliteError) => void): () => void;
-  /** Hands leadership over, drains, flushes and stops. */
+  /** Hands leadership over, drains, flushes and stops. Whoever asks again hears how it ended. */
   shutdown(done: (error: Error | null) => void): void;
 }
 

@@ -33,6 +33,10 @@ export function openNode(options: NodeOptions): NodeService {
 
 class Service implements NodeService {
   readonly #node: Node;
+  /** Whoever waits for the end of a shutdown. */
+  readonly #ending: ((error: Error | null) => void)[] = [];
+  /** How the shutdown ended; undefined before. */
+  #ended: Error | null | undefined;
 
   constructor(node: Node) {
     this.#node = node;
@@ -158,8 +162,8 @@ class Service implements NodeService {
     this.#node.admin.run(request, timeoutMs, done);
   }
 
-  checkpoint(done: Callback<{ index: number; bytes: number }>): void {
-    this.#node.checkpointer.take(done);
+  checkpoint(done: Callback<{ index: number; bytes: number }>, timeoutMs?: number): void {
+    this.#node.checkpointer.take(done, timeoutMs);
   }
 
   openExport(): ReturnType<StateMachine['openExport']> {
@@ -205,6 +209,15 @@ class Service implements NodeService {
   }
 
   shutdown(done: (error: Error | null) => void): void {
-    shutdownNode(this.#node, done);
+    if (this.#ended !== undefined) {
+      done(this.#ended);
+      return;
+    }
+    this.#ending.push(done);
+    if (this.#ending.length > 1) return;
+    shutdownNode(this.#node, (error) => {
+      this.#ended = error;
+      for (const each of this.#ending.splice(0)) each(error);
+    });
   }
 }

@@ -80,7 +80,7 @@ export function withStatementLog(service: NodeService, options: StatementLogOpti
     summary: () => service.summary?.() ?? service.status(),
     settings: () => service.settings(),
     admin: (request, timeoutMs, done) => service.admin(request, timeoutMs, done),
-    checkpoint: (done) => service.checkpoint(done),
+    checkpoint: (done, timeoutMs) => service.checkpoint(done, timeoutMs),
     openExport: () => service.openExport(),
     tablesRead: (sql) => service.tablesRead(sql),
     databaseHash: () => service.databaseHash(),

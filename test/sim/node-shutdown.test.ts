@@ -47,6 +47,16 @@ describe('shutdown', () => {
     expect(writes.every(({ outcome }) => outcome!.ok)).toBe(true);
   });
 
+  test('asked for by several, before and after its end, is one', () => {
+    const cluster = founded('several');
+    const { service } = cluster.leader()!;
+    const ends: (string | null)[] = [];
+    for (let i = 0; i < 3; i++) service.shutdown((error) => ends.push(error?.message ?? null));
+    cluster.until(() => ends.length === 3, 2000, 'does not end');
+    service.shutdown((error) => ends.push(error?.message ?? null));
+    expect(ends).toEqual([null, null, null, null]);
+  });
+
   test('all nodes at once, twice over', () => {
     const cluster = founded('all');
     const { alive } = cluster;

@@ -1,6 +1,13 @@
 /** `POST /v1/snapshot` and `GET /v1/export`. */
 import { asQuorliteError, QuorliteError } from '../../wire/error.ts';
-import { answerAt, POSITION_SCHEMA, summaryOf, untilDone } from '../answer.ts';
+import {
+  answerAt,
+  POSITION_SCHEMA,
+  summaryOf,
+  timeoutOf,
+  timeoutQuery,
+  untilDone,
+} from '../answer.ts';
 import type { Call } from '../context.ts';
 import { type AnyRoute, route } from '../route.ts';
 import { described, object, type Shape } from '../shape.ts';
@@ -14,14 +21,18 @@ const snapshotAnswer = described('SnapshotAnswer', {
   properties: { bytes: { type: 'integer', description: 'size on disk' }, ...POSITION_SCHEMA },
 });
 
+/** A large database takes its time: a checkpoint may take longer than other requests. */
+const TIMEOUT_FACTOR = 6;
+
 async function snapshot(call: Call<Nothing>): Promise<Response> {
+  const timeoutMs = timeoutOf(call, timeoutQuery(call), TIMEOUT_FACTOR);
   const { index, bytes } = await untilDone<{ index: number; bytes: number }>(
     call,
     (resolve, reject) => {
       call.api.service.checkpoint((error, value) => {
         if (error === null) resolve(value!);
         else reject(error);
-      });
+      }, timeoutMs);
       return () => {};
     },
   );
@@ -94,6 +105,7 @@ export const snapshotRoutes: readonly AnyRoute[] = [
     access: 'token',
     body: emptyBody,
     bodyOptional: true,
+    query: { timeoutMs: 'how long to wait, milliseconds' },
     answer: snapshotAnswer,
     handle: snapshot,
   }),

@@ -30,7 +30,7 @@ export function startCall(requests: Requests, request: number, call: DecodedCall
       answer(null, service.metrics());
       return;
     case 'snapshot':
-      service.checkpoint((error, done) => answer(error, { index: done?.index }));
+      service.checkpoint((error, done) => answer(error, { index: done?.index }), call.timeoutMs);
       return;
     case 'admin':
       service.admin(readAdmin(argument), call.timeoutMs, answer);
