@@ -1,58 +1,97 @@
 /**
  * The whole test suite: build, types, lint, then every test, then one line `N passed, N failed, N skipped` over all of it.
- * `--fast` leaves out what starts processes and the long simulations.
+ * `--fast` leaves out the folders whose tests start processes or simulate for long. `--slowest` names the files that
+ * took longest.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
+/** Folders without processes and long simulations. */
+const FAST = ['src', 'wasm', 'test/scenarios', 'test/tidy', 'test/unit'];
+const SHOWN_FILES = 15;
 const fast = process.argv.includes('--fast');
-const SLOW = ['test/cluster/**', 'test/faults/**', 'test/package/**', 'test/sim/**'];
+const slowest = process.argv.includes('--slowest');
 const scratch = mkdtempSync(join(tmpdir(), 'quorlite-test-'));
 const report = join(scratch, 'report.json');
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
-/** Runs a command; a step that is not a test run itself counts as one test. */
-function step(name, command, args, counted = true) {
-  const started = Date.now();
-  const { status } = spawnSync(command, args, { stdio: 'inherit', shell: false });
-  const ok = status === 0;
-  if (counted) totals[ok ? 'passed' : 'failed']++;
+/** Runs a command to its end; `text` is what it wrote, unless that went to the terminal at once. */
+function run(command, args, stdio) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio });
+    let text = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (chunk) => {
+        text += chunk;
+      });
+    }
+    child.once('error', (error) => resolve({ ok: false, text: `${error.message}\n` }));
+    child.once('close', (code) => resolve({ ok: code === 0, text }));
+  });
+}
+
+function told(name, ok, started) {
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   process.stdout.write(`${ok ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)\n`);
-  return ok;
+}
+
+/** A step that is no test run itself counts as one test. */
+async function step(name, command, args) {
+  const started = Date.now();
+  const { ok, text } = await run(command, args, ['ignore', 'pipe', 'pipe']);
+  totals[ok ? 'passed' : 'failed']++;
+  if (!ok) process.stdout.write(text);
+  told(name, ok, started);
 }
 
 function bin(name) {
   return join('node_modules', '.bin', name);
 }
 
-step('build', process.execPath, ['scripts/build.mjs']);
-step('types', bin('tsc'), ['-p', 'tsconfig.json']);
-step('types of shared code', bin('tsc'), ['-p', 'tsconfig.shared.json']);
-step('lint and format', bin('biome'), [
-  'check',
-  '.',
-  '--diagnostic-level=warn',
-  '--error-on-warnings',
-]);
-const without = fast ? SLOW.flatMap((pattern) => ['--exclude', pattern]) : [];
-const outputs = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-const ran = step('tests', bin('vitest'), ['run', ...outputs, ...without], false);
-try {
-  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(
-    readFileSync(report, 'utf8'),
-  );
+/** Test files run beside each other, and one after the other in a process: none may depend on who was there before. */
+async function tests() {
+  const started = Date.now();
+  const outputs = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const args = ['run', '--no-isolate', ...outputs, ...(fast ? FAST : [])];
+  const { ok } = await run(bin('vitest'), args, 'inherit');
+  told('tests', ok, started);
+  try {
+    count(JSON.parse(readFileSync(report, 'utf8')), ok);
+  } catch (error) {
+    process.stdout.write(`no test report: ${error.message}\n`);
+    totals.failed++;
+  }
+}
+
+function count({ numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults }, ok) {
   totals.passed += numPassedTests;
   totals.failed += numFailedTests;
   totals.skipped += numPendingTests + numTodoTests;
   // A file that does not load has no failed test of its own.
-  if (!ran && numFailedTests === 0) totals.failed++;
-} catch (error) {
-  process.stdout.write(`no test report: ${error.message}\n`);
-  totals.failed++;
+  if (!ok && numFailedTests === 0) totals.failed++;
+  if (!slowest) return;
+  const took = testResults.map(({ name, startTime, endTime }) => [endTime - startTime, name]);
+  took.sort(([a], [b]) => b - a);
+  for (const [ms, name] of took.slice(0, SHOWN_FILES)) {
+    const seconds = (ms / 1000).toFixed(1).padStart(6);
+    process.stdout.write(`${seconds} s ${relative(process.cwd(), name)}\n`);
+  }
 }
+
+await step('build', process.execPath, ['scripts/build.mjs']);
+await Promise.all([
+  step('types', bin('tsc'), ['-p', 'tsconfig.json']),
+  step('types of shared code', bin('tsc'), ['-p', 'tsconfig.shared.json']),
+  step('lint and format', bin('biome'), [
+    'check',
+    '.',
+    '--diagnostic-level=warn',
+    '--error-on-warnings',
+  ]),
+]);
+await tests();
 rmSync(scratch, { recursive: true, force: true });
 const { passed, failed, skipped } = totals;
 process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped} skipped\n`);

@@ -1,22 +1,18 @@
 /** Graceful ends: SIGTERM hands leadership over and exits with 0; a rolling restart refuses no write. */
-import { afterEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Client } from '../../src/client/contract.ts';
 import { eventually, ProcessCluster, patientClient } from '../kit/process-cluster.ts';
 
-let cluster: ProcessCluster | null = null;
+let cluster: ProcessCluster;
 const clients: Client[] = [];
 
-afterEach(async () => {
-  await Promise.all(clients.splice(0).map((client) => client.close()));
-  await cluster?.dispose();
-  cluster = null;
-});
-
-async function startCluster(args: readonly string[] = []): Promise<ProcessCluster> {
-  cluster = await ProcessCluster.create(3, args);
+beforeAll(async () => {
+  // So long that nobody stands for election by itself: who leads next has been told to.
+  cluster = await ProcessCluster.create(3, ['--election-ms', '10000']);
   await cluster.start();
-  return cluster;
-}
+}, 120_000);
+afterEach(() => Promise.all(clients.splice(0).map((client) => client.close())));
+afterAll(() => cluster?.dispose());
 
 /** Clients that write one row after the other; `acknowledged` grows, and `stop` ends them or throws what they met. */
 function startWriters(urls: readonly string[], count: number) {
@@ -45,9 +41,8 @@ function startWriters(urls: readonly string[], count: number) {
 }
 
 test('a leader that is asked to stop hands leadership over', async () => {
-  // So long that nobody stands for election by itself meanwhile.
-  const { nodes } = await startCluster(['--election-ms', '10000']);
-  const leader = await cluster!.leader();
+  const { nodes } = cluster;
+  const leader = await cluster.leader();
   const others = nodes.filter((node) => node !== leader);
   const { term } = (await leader.status())!;
   expect(await leader.stop('SIGTERM')).toBe(0);
@@ -58,10 +53,11 @@ test('a leader that is asked to stop hands leadership over', async () => {
   });
   // One term further: the successor was told to stand (TimeoutNow), nobody waited for a timeout.
   expect(seen.term).toBe(term + 1);
+  await leader.start();
 }, 120_000);
 
 test('a rolling restart refuses no write and loses none', async () => {
-  const { nodes, urls } = await startCluster();
+  const { nodes, urls } = cluster;
   const reader = patientClient(urls);
   clients.push(reader);
   await reader.execute('CREATE TABLE t (name TEXT)');

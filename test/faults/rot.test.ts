@@ -1,26 +1,30 @@
 /** Bytes of a stopped node that changed on its disk: noticed at start, never served (scenarios 7 and 8). */
 import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type NodeProcess, ProcessCluster, patientClient } from '../kit/process-cluster.ts';
 
 const FAILED = 1;
 /** A value that is easy to find in a file. */
 const MARK = 'a value that stands in the log once, in clear';
 
+const ROWS = 21;
+
 let cluster: ProcessCluster;
 
-afterEach(() => cluster?.dispose());
-
-/** Writes rows, stops a follower with a signal, and returns it. */
-async function stoppedFollower(signal: NodeJS.Signals): Promise<NodeProcess> {
+beforeAll(async () => {
   cluster = await ProcessCluster.create(3);
   await cluster.start();
   const client = patientClient(cluster.urls);
   await client.execute('CREATE TABLE t (v TEXT)');
   await client.execute('INSERT INTO t VALUES (?)', [MARK]);
-  for (let n = 0; n < 20; n++) await client.execute('INSERT INTO t VALUES (?)', [`row ${n}`]);
+  for (let n = 1; n < ROWS; n++) await client.execute('INSERT INTO t VALUES (?)', [`row ${n}`]);
   await client.close();
+}, 120_000);
+afterAll(() => cluster?.dispose());
+
+/** Stops a follower with a signal, and returns it. */
+async function stoppedFollower(signal: NodeJS.Signals): Promise<NodeProcess> {
   const [node] = await cluster.followers();
   await node!.stop(signal);
   return node!;
@@ -58,12 +62,12 @@ test('rot in the middle of the log: refused, with what to do about it, which the
   expect(node.output).not.toMatch(/^ready/m);
   node.wipe();
   await node.start();
-  expect(await rowsAt(node)).toBe(21);
+  expect(await rowsAt(node)).toBe(ROWS);
 }, 120_000);
 
 test('a newest write that is torn is dropped, and the node goes on', async () => {
   const node = await stoppedFollower('SIGKILL');
-  spoil(node, 'row 19');
+  spoil(node, `row ${ROWS - 1}`);
   node.launch();
   // The last batch may or may not be claimed as synced by a record behind it: both are named, neither is served.
   const [said] = await node.says(/unfinished write at the end of the log was cut off|CORRUPT/);
@@ -72,5 +76,5 @@ test('a newest write that is torn is dropped, and the node goes on', async () =>
     node.wipe();
     node.launch();
   }
-  expect(await rowsAt(node)).toBe(21);
+  expect(await rowsAt(node)).toBe(ROWS);
 }, 120_000);
