@@ -13,12 +13,13 @@ import { createSnapshotStore } from '../../src/storage/checkpoint/snapshot-store
 import type { SyncMode } from '../../src/storage/contract.ts';
 import { createFileLogStore } from '../../src/storage/file-log/file-log.ts';
 import { createIdentityStore } from '../../src/storage/identity.ts';
+import { openFileBacking } from '../../src/storage/page-backing/file.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
 import { createLinkTransport } from '../../src/transport/link-transport.ts';
 import type { QuorliteError } from '../../src/wire/error.ts';
 import { type Operation, writeOperation } from '../../src/wire/operation.ts';
 import type { CommandOutcome } from '../../src/wire/result.ts';
-import { loadSqliteEngine } from '../../wasm/load/node.ts';
+import { engineUnderTest } from './engine.ts';
 
 export interface VirtualClusterOptions {
   readonly size?: number;
@@ -108,7 +109,7 @@ export class VirtualCluster {
       limits: { ...DEFAULT_LIMITS, ...this.#options.limits },
       platform,
       logger: silentLogger,
-      engine: loadSqliteEngine(),
+      engine: engineUnderTest(),
       transport,
       storage: {
         identity: createIdentityStore(folder),
@@ -122,6 +123,7 @@ export class VirtualCluster {
         }),
         snapshots: createSnapshotStore({ folder }),
         sync,
+        openPages: () => openFileBacking(folder),
       },
     });
   }

@@ -11,7 +11,7 @@ import { GATHER_PAGES, SCRATCH_FILE } from '../limits.ts';
  * const backing = openFileBacking(folder);
  */
 export function openFileBacking(folder: FileFolder, name: string = SCRATCH_FILE): PageBacking {
-  return guarded(folder, () => {
+  return guarded(`${folder.label}/${name}`, () => {
     const handle = folder.open(name, { create: true });
     handle.truncate(0);
     return new FileBacking(folder, name, handle);
@@ -31,6 +31,7 @@ class FileBacking implements PageBacking {
   readonly #folder: FileFolder;
   readonly #name: string;
   readonly #handle: FileHandle;
+  readonly #label: string;
   /** Pages whose places follow each other, on their way into one write. */
   readonly #gather: Uint8Array = new Uint8Array(GATHER_PAGES * PAGE_SIZE);
 
@@ -38,17 +39,18 @@ class FileBacking implements PageBacking {
     this.#folder = folder;
     this.#name = name;
     this.#handle = handle;
+    this.#label = `${folder.label}/${name}`;
   }
 
   read(place: number, out: Uint8Array): void {
-    guarded(this.#folder, () => {
+    guarded(this.#label, () => {
       const count = readFully(this.#handle, out, place * PAGE_SIZE);
-      if (count < out.length) throw new FileError('io', `${this.#name} ends before page ${place}`);
+      if (count < out.length) throw new FileError('io', `there is no page at place ${place}`);
     });
   }
 
   write(places: Int32Array, pages: readonly Uint8Array[], count: number): void {
-    guarded(this.#folder, () => {
+    guarded(this.#label, () => {
       for (let from = 0; from < count; ) {
         const length = runLength(places, from, count);
         writeFully(this.#handle, this.#joined(pages, from, length), places[from]! * PAGE_SIZE);
@@ -58,7 +60,7 @@ class FileBacking implements PageBacking {
   }
 
   truncate(places: number): void {
-    guarded(this.#folder, () => this.#handle.truncate(places * PAGE_SIZE));
+    guarded(this.#label, () => this.#handle.truncate(places * PAGE_SIZE));
   }
 
   close(): void {
@@ -85,11 +87,11 @@ function runLength(places: Int32Array, from: number, count: number): number {
   return length;
 }
 
-function guarded<T>(folder: FileFolder, work: () => T): T {
+function guarded<T>(label: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof FileError) throw storageFailed(folder.label, error, 'unknown');
+    if (error instanceof FileError) throw storageFailed(label, error, 'unknown');
     throw error;
   }
 }
