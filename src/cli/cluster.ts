@@ -55,14 +55,6 @@ const COMMANDS: readonly Command[] = [
     examples: ['quorlite cluster transfer', 'quorlite cluster transfer 2 http://10.0.0.1:4001'],
     run: transfer,
   },
-  {
-    name: 'recover',
-    summary: 'bring a cluster back that lost its majority for good (not in this release)',
-    words: '[URL…]',
-    maxWords: MANY,
-    flags: CONNECTION_FLAGS,
-    run: recover,
-  },
 ];
 
 /** `quorlite cluster status|add|remove|promote|transfer|recover|settings`. */
@@ -71,6 +63,11 @@ export const clusterCommand: Command = {
   summary: 'show and change the members of a cluster',
   commands: [
     ...COMMANDS.map(entryOf),
+    {
+      name: 'recover',
+      summary: 'go on from one data folder after the majority is lost for good',
+      load: async () => (await import('./recover.ts')).recoverCommand,
+    },
     {
       name: 'settings',
       summary: 'show and change the settings that all nodes share',
@@ -146,12 +143,6 @@ async function transfer(invocation: Invocation): Promise<number> {
   );
   printStatus(after, invocation.output);
   return ExitCode.ok;
-}
-
-async function recover(): Promise<number> {
-  throw new QuorliteError('NOT_SUPPORTED', 'cluster recover is not part of this release', {
-    hint: 'bring a majority of the voters back; a node whose disk is lost joins again as a new replica',
-  });
 }
 
 /** Makes a change; one that must wait for another, or for a member to catch up, is asked for again until the timeout. */

@@ -52,6 +52,11 @@ export const EMPTY_MEMBERSHIP: Membership = {
   members: [],
 };
 
+/** A cluster of one. */
+export function soleVoter(member: MemberInfo): Membership {
+  return { ...EMPTY_MEMBERSHIP, voters: [member.replica], members: [member] };
+}
+
 function writeMember(out: ByteWriter, member: MemberInfo): void {
   out.uint(member.replica);
   out.uint(member.node);

@@ -1,5 +1,5 @@
 /** The command line as a process: help, wrong use, exit codes, configuration, doctor. */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -126,10 +126,12 @@ describe('wrong use is exit code 2 and says what would be right', () => {
     expect(stderr).toMatch(/did you mean QUORLITE_DATA_DIR/);
   });
 
-  test('cluster recover says that it cannot yet', async () => {
-    const { code, stderr } = await run(['cluster', 'recover']);
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/NOT_SUPPORTED/);
+  test('cluster recover needs the folder of a member', async () => {
+    const dataDir = join(folder, 'no-member');
+    const { code, stderr } = await run(['cluster', 'recover', '--data-dir', dataDir, '--yes']);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/CONFIG_INVALID: there is no data folder/);
+    expect(existsSync(dataDir)).toBe(false);
   });
 });
 

@@ -255,11 +255,13 @@ function createNodeLogger(resolved: ResolvedConfig, platform: Platform): Logger 
   });
 }
 
-interface OpenStorage extends NodeStorage {
+/** What a node keeps, and how to give the folder back. */
+export interface OpenStorage extends NodeStorage {
   close(): void;
 }
 
-function openStorage(resolved: ResolvedConfig, platform: Platform): OpenStorage {
+/** Locks the folder of a node. Throws `CONFIG_INVALID` when it is in use, `STORAGE_FAILED` when it cannot be. */
+export function openStorage(resolved: ResolvedConfig, platform: Platform): OpenStorage {
   const folder = lockedFolder(resolved);
   const { clock, timers, entropy } = platform;
   // A process that was killed leaves its scratch.
