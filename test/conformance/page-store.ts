@@ -17,6 +17,8 @@ export interface PageStoreFactory {
   restore(source: PageSource, options: { maxBytes: number }): PageStore;
   /** Bytes of page memory that each store may take, where that is less than all pages. */
   readonly cacheBytes?: number | undefined;
+  /** Share of the random steps that a slow backing gets; default 1. */
+  readonly effort?: number | undefined;
 }
 
 /** The hash that these suites give pages: of their content, 0 for all zero. */
@@ -401,7 +403,7 @@ function agreesWithModel(
   let committed: number[] = [];
   let pending: number[] | null = null;
   const pins: Pinned[] = [];
-  for (let step = 0; step < steps; step++) {
+  for (let step = 0; step < steps * (factory.effort ?? 1); step++) {
     const kind = random(20);
     if (kind < 11) {
       pending ??= [...committed];

@@ -17,7 +17,7 @@ export interface RowStorage {
 
 /** Pages that one statement takes. */
 const PAGES_PER_STATEMENT = 50;
-const TABLE = 'quorlite_scratch_pages';
+const TABLE = 'scratch_pages';
 
 /**
  * Opens the backing in `storage`. Throws `STORAGE_FAILED`.
