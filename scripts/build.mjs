@@ -34,11 +34,17 @@ for (const entry of readdirSync(join(root, 'wasm'), { recursive: true, withFileT
   copied++;
 }
 const require = createRequire(import.meta.url);
-copyFileSync(
-  require.resolve('@sqlite.org/sqlite-wasm/sqlite3.wasm'),
-  join(dist, 'wasm', 'sqlite', 'sqlite3.wasm'),
-);
-copied++;
+/** The engines' own files come with the build, from packages that are pinned; sql.js's licence goes with it. */
+const TAKEN = [
+  ['@sqlite.org/sqlite-wasm/sqlite3.wasm', 'sqlite/sqlite3.wasm'],
+  ['sql.js/dist/sql-wasm.wasm', 'sqljs/sql-wasm.wasm'],
+];
+for (const [from, to] of TAKEN) {
+  copyFileSync(require.resolve(from), join(dist, 'wasm', to));
+  copied++;
+}
+const sqljs = dirname(dirname(require.resolve('sql.js/dist/sql-wasm.wasm')));
+copyFileSync(join(sqljs, 'LICENSE'), join(dist, 'wasm', 'sqljs', 'LICENSE'));
 const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
 const flags = ['-p', join(root, 'tsconfig.build.json'), ...(check ? [] : STRIP)];
 const begin = new Date();

@@ -21,6 +21,9 @@ const NEEDED = [
   'dist/src/index.d.ts',
   'dist/src/cli/main.js',
   'dist/wasm/sqlite/trampolines.wasm',
+  'dist/wasm/sqljs/bridge.wasm',
+  'dist/wasm/sqljs/sql-wasm.wasm',
+  'dist/wasm/sqljs/LICENSE',
 ];
 /** Files that nobody needs who installs it. */
 const UNWANTED = [/\.test\./, /^test\//, /^node_modules\//, /^data\//, /\.tgz$/];

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { engineUnderTest } from '../../test/kit/engine.ts';
 import {
   applyNext,
   execute,
@@ -7,7 +8,6 @@ import {
   rowsOf,
   run,
 } from '../../test/kit/entries.ts';
-import { loadSqliteEngine } from '../../wasm/load/node.ts';
 import { EntryKind, makeEntry } from '../wire/entry.ts';
 import { EMPTY_MEMBERSHIP } from '../wire/membership.ts';
 import { openStateMachine } from './state-machine.ts';
@@ -101,7 +101,7 @@ describe('entries without commands', () => {
 describe('a node whose pages do not fit', () => {
   it('stops with a reason instead of answering (rule C7)', () => {
     const machine = openStateMachine({
-      engine: loadSqliteEngine(),
+      engine: engineUnderTest(),
       checkpoint: null,
       maxPageBytes: 2 * 1024 * 1024,
       readHost: { wallMs: () => 0, random: () => {}, monotonicMs: () => 0 },

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { engineUnderTest } from '../../test/kit/engine.ts';
 import { execute } from '../../test/kit/entries.ts';
 import { seededChooser, Trio } from '../../test/kit/trio.ts';
 import type { Operation } from '../wire/operation.ts';
+
+/** Ordinary tables stand in for the virtual ones that an engine does not have. */
+const { fts5, rtree } = engineUnderTest().capabilities;
 
 const SCHEMA = `
   CREATE TABLE a (id INTEGER PRIMARY KEY, name TEXT UNIQUE, at TEXT DEFAULT CURRENT_TIMESTAMP, n INT CHECK (n < 900));
@@ -12,8 +16,8 @@ const SCHEMA = `
   CREATE TRIGGER a_refuse BEFORE UPDATE ON a WHEN new.n = 13 BEGIN SELECT RAISE(ROLLBACK, 'thirteen'); END;
   CREATE TRIGGER a_fail AFTER UPDATE ON a WHEN new.n = 14 BEGIN SELECT RAISE(FAIL, 'fourteen'); END;
   CREATE TABLE w (k TEXT PRIMARY KEY, v BLOB) WITHOUT ROWID;
-  CREATE VIRTUAL TABLE notes USING fts5(body);
-  CREATE VIRTUAL TABLE boxes USING rtree(id, x0, x1);
+  CREATE ${fts5 ? 'VIRTUAL TABLE notes USING fts5' : 'TABLE notes'}(body);
+  CREATE ${rtree ? 'VIRTUAL TABLE boxes USING rtree' : 'TABLE boxes'}(id, x0, x1);
   CREATE TABLE p (id INTEGER PRIMARY KEY);
   CREATE TABLE c (id INTEGER PRIMARY KEY, p INT REFERENCES p (id) DEFERRABLE INITIALLY DEFERRED);`;
 

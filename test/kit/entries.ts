@@ -8,7 +8,7 @@ import { BatchBuilder, type IdempotencyKey, SEED_BYTES } from '../../src/wire/co
 import { ENTRY_SLOW, type Entry, EntryKind, stampEntry } from '../../src/wire/entry.ts';
 import { type Operation, operationIsSlow, writeOperation } from '../../src/wire/operation.ts';
 import type { CommandOutcome, OperationResult, StatementResult } from '../../src/wire/result.ts';
-import { loadSqliteEngine } from '../../wasm/load/node.ts';
+import { engineUnderTest } from './engine.ts';
 
 /** A command of an entry; without a session it is one of the node's own. */
 export interface TestCommand {
@@ -81,7 +81,7 @@ export interface TestMachineOptions {
 /** A state machine on the default engine whose reads see a fixed clock. */
 export function openTestMachine(options: TestMachineOptions = {}): StateMachine {
   return openStateMachine({
-    engine: loadSqliteEngine(),
+    engine: engineUnderTest(),
     checkpoint: options.checkpoint ?? null,
     maxPageBytes: options.maxPageBytes ?? 512 * 1024 * 1024,
     readHost: { wallMs: () => TEST_WALL, random: (out) => out.fill(7), monotonicMs: () => 0 },

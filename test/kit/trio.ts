@@ -16,7 +16,7 @@ import { EMPTY_MEMBERSHIP } from '../../src/wire/membership.ts';
 import type { Operation } from '../../src/wire/operation.ts';
 import { type CommandOutcome, encodeOutcome } from '../../src/wire/result.ts';
 import { type Engine, type EngineLimits, SqlError, type Writer } from '../../wasm/engine.ts';
-import { loadSqliteEngine } from '../../wasm/load/node.ts';
+import { engineUnderTest } from './engine.ts';
 import { applyEntry, entryOf, MemoryCheckpoint, TEST_WALL, type TestCommand } from './entries.ts';
 
 /** A number from 0 to below `bound`, the same sequence for the same seed (xorshift32). */
@@ -141,7 +141,7 @@ export class Trio {
   #wall = TEST_WALL;
 
   constructor(seed: number = 1, trouble: Trouble = { crashes: 7, softLimits: 9 }) {
-    const engine = loadSqliteEngine();
+    const engine = engineUnderTest();
     const troubled = troubledEngine(engine, seededChooser(seed), trouble);
     this.#engines = [() => engine, () => smallCache(engine), () => troubled];
     this.#machines = this.#engines.map((make) => open(make(), null));

@@ -64,7 +64,7 @@ function sources(folders: readonly string[]): Source[] {
 
 /** The only places that know Node. */
 function knowsNode(path: string): boolean {
-  return /^(src\/cli\/|src\/runtime\/node(\/|\.ts)|wasm\/load\/node\.ts)/.test(path);
+  return /^(src\/cli\/|src\/runtime\/node(\/|\.ts)|wasm\/load\/(sqljs-)?node\.ts)/.test(path);
 }
 
 describe('determinism', () => {

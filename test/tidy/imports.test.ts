@@ -25,7 +25,7 @@ const ROOMS: { readonly [beginning: string]: string } = {
   'src/browser.ts': 'entry',
   'src/client.ts': 'client-entry',
   'src/worker.ts': 'entry',
-  'src/sqljs.ts': 'entry',
+  'src/sqljs': 'entry',
   'wasm/': 'engines',
   'wasm/engine.ts': 'engine',
   'wasm/limits.ts': 'engine',

@@ -27,8 +27,7 @@ const TONES: { readonly [S in CheckStatus]: Tone } = { ok: 'good', warn: 'warn',
 async function doctor({ flags, env, output }: Invocation): Promise<number> {
   const findings: Finding[] = [checkRuntime(), checkMemory(), await checkClock()];
   const config = readConfig(() => loadConfig(flags, env).resolved, findings);
-  const engine = typeof config.engine === 'string' ? config.engine : config.engine.id.name;
-  findings.push(await checkEngine(engine));
+  findings.push(await checkEngine(config.engine));
   findings.push(...checkDisk(config.dataDir, config.sync.mode));
   findings.push(...(await checkPorts(config)), ...(await checkPeers(config)));
   const worst = findings.some(({ status }) => status === 'fail') ? 'fail' : 'ok';

@@ -1,5 +1,6 @@
 /** Checks of the machine: runtime, memory, clock, SQL engine. */
 import { totalmem } from 'node:os';
+import type { Engine } from '../../../wasm/engine.ts';
 import { formatBytes } from '../../config/units.ts';
 import { type Finding, finding, reasonOf } from './check.ts';
 
@@ -49,12 +50,11 @@ export async function checkClock(): Promise<Finding> {
 }
 
 /** Loads the SQL engine. */
-export async function checkEngine(name: string): Promise<Finding> {
-  if (name !== 'sqlite') return finding('engine', 'ok', `${name}: not loaded here`);
+export async function checkEngine(engine: 'sqlite' | 'sqljs' | Engine): Promise<Finding> {
   try {
     const begin = performance.now();
-    const { loadSqliteEngine } = await import('../../../wasm/load/node.ts');
-    const { id } = loadSqliteEngine();
+    const { loadEngine } = await import('../../runtime/node/engine.ts');
+    const { id } = await loadEngine(engine);
     const ms = (performance.now() - begin).toFixed(0);
     return finding('engine', 'ok', `${id.name} ${id.version}, ${id.hash.slice(0, 16)}…, ${ms} ms`);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { engineUnderTest } from '../../../test/kit/engine.ts';
 import { applyNext, entryOf, execute, run, TEST_WALL } from '../../../test/kit/entries.ts';
 import { type EngineHost, SqlError } from '../../../wasm/engine.ts';
-import { loadSqliteEngine } from '../../../wasm/load/node.ts';
 import type { ReadRequest, StateMachine } from '../contract.ts';
 import { openStateMachine } from '../state-machine.ts';
 
@@ -22,7 +22,7 @@ function movingHost(): EngineHost {
 let machine: StateMachine;
 beforeEach(() => {
   machine = openStateMachine({
-    engine: loadSqliteEngine(),
+    engine: engineUnderTest(),
     checkpoint: null,
     maxPageBytes: 64 * 1024 * 1024,
     readHost: movingHost(),
@@ -175,7 +175,7 @@ describe('a readers instance that dies', () => {
   it('is replaced, and the read repeated', () => {
     machine.close();
     let deaths = 1;
-    const engine = loadSqliteEngine();
+    const engine = engineUnderTest();
     machine = openStateMachine({
       engine: {
         id: engine.id,
