@@ -186,7 +186,7 @@ describe('txn', () => {
     const index = machine.applied.index;
     const guarded = (...tables: string[]) =>
       apply({ op: 'txn', statements: [{ sql: 'SELECT 1' }], guard: { index, tables } });
-    expect(guarded('t', 'u', 'LOG', 'unknown')).toMatchObject({ ok: true });
+    expect(guarded('t', 'u', 'LOG')).toMatchObject({ ok: true });
     run(machine, 'INSERT INTO u VALUES (1)');
     expect(machine.tableChangedAt('Log')).toBe(index + 2);
     expect(guarded('t')).toMatchObject({ ok: true });
@@ -194,6 +194,53 @@ describe('txn', () => {
     expect(guarded('LOG')).toMatchObject(failure('CONFLICT'));
     run(machine, 'CREATE TABLE other (x)');
     expect(guarded('t')).toMatchObject(failure('CONFLICT'));
+  });
+
+  it('a guard that could never fail is a mistake', () => {
+    run(machine, 'CREATE VIEW seen AS SELECT id FROM t');
+    run(machine, 'CREATE TABLE "od""d.name" (x)');
+    const { index } = machine.applied;
+    const guarded = (at: number, ...tables: string[]) =>
+      apply({ op: 'txn', statements: [{ sql: 'SELECT 1' }], guard: { index: at, tables } });
+    const mistake = (message: string) =>
+      failure('BAD_REQUEST', { outcome: 'not-applied', message: expect.stringContaining(message) });
+    for (const table of ['unknown', 'main.t', '', 't; DROP TABLE t', '"t"', '\0']) {
+      expect(guarded(index, 't', table), table).toMatchObject(mistake('guard.tables: '));
+    }
+    expect(guarded(1e9, 't')).toMatchObject(mistake('guard.index 1000000000 is beyond the log'));
+    expect(guarded(machine.applied.index + 1)).toMatchObject(mistake('beyond the log'));
+    expect(guarded(machine.applied.index, 'T', 'seen', 'od"d.name', 'sqlite_schema')).toMatchObject(
+      {
+        ok: true,
+      },
+    );
+    run(machine, 'INSERT INTO t (id) VALUES (77)');
+    expect(guarded(index, 'seen')).toMatchObject(failure('CONFLICT'));
+    run(machine, 'DROP TABLE "od""d.name"');
+    expect(guarded(index, 'od"d.name')).toMatchObject(failure('CONFLICT'));
+    expect(guarded(machine.applied.index, 'od"d.name')).toMatchObject(mistake('no such table'));
+  });
+
+  it('the tables of a read are good for a guard', () => {
+    run(machine, 'CREATE VIEW v AS SELECT t.id FROM t');
+    run(machine, 'CREATE VIRTUAL TABLE words USING fts5(w)');
+    const { index } = machine.applied;
+    const reads = [
+      'SELECT count(*) FROM v',
+      'WITH c(x) AS (VALUES (1)) SELECT count(*) FROM c',
+      'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 3) SELECT count(*) FROM c, t',
+      "SELECT value FROM json_each('[1]')",
+      "SELECT * FROM pragma_table_info('t')",
+      "SELECT * FROM words WHERE words MATCH 'x'",
+      'SELECT name FROM sqlite_schema',
+      'SELECT 1',
+      'PRAGMA table_info(t)',
+    ];
+    for (const sql of reads) {
+      const guard = { index, tables: machine.tablesRead(sql) };
+      const outcome = apply({ op: 'txn', statements: [{ sql: 'SELECT 1' }], guard });
+      expect(outcome, sql).toMatchObject({ ok: true });
+    }
   });
 
   it('a guard sees changes of a schema made in the same entry, and those of scripts', () => {

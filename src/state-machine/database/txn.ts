@@ -2,7 +2,9 @@
  * Transactions: statements that take effect together or not at all, with references to earlier results, statements
  * run many times, expectations and a guard. Read from the operation's bytes while they run.
  */
+import { SqlError } from '../../../wasm/engine.ts';
 import { assert } from '../../wire/assert.ts';
+import type { LogIndex } from '../../wire/entry.ts';
 import { QuorliteError } from '../../wire/error.ts';
 import { type Expectation, OpFlag, readExpectation, StatementFlag } from '../../wire/operation.ts';
 import type { OperationResult, StatementResult } from '../../wire/result.ts';
@@ -10,6 +12,7 @@ import type { Ref, SqlValue } from '../../wire/value.ts';
 import type { CommandContext } from './context.ts';
 import { isCrash, isLimit, publicError } from './errors.ts';
 import { prepareText, refuseUnlessAlone, runBound } from './execute.ts';
+import { selectAllOf } from './names.ts';
 import type { RefReader } from './params.ts';
 import { insideSavepoint } from './savepoint.ts';
 import type { SqlText } from './texts.ts';
@@ -29,18 +32,50 @@ export function runTxn(context: CommandContext): OperationResult {
   return { type: 'statements', results };
 }
 
-/** Fails with `CONFLICT` when a guarded table changed after the index that the client has read at. */
+/**
+ * Fails with `CONFLICT` when a guarded table changed after the index that the client has read at. A guard that could never
+ * fail is a mistake: `BAD_REQUEST`.
+ */
 function checkGuard(context: CommandContext): void {
-  const { input, tables } = context;
+  const { input } = context;
   const index = input.uint();
+  if (index >= context.index) {
+    throw new QuorliteError(
+      'BAD_REQUEST',
+      `guard.index ${index} is beyond the log, which ends at ${context.index - 1}`,
+      { hint: 'take the index that an answer of this cluster carried' },
+    );
+  }
   for (let left = input.uint(); left > 0; left--) {
     const table = input.text();
-    const changedAt = tables.changedAt(table);
-    if (changedAt <= index) continue;
-    throw new QuorliteError(
-      'CONFLICT',
-      `table ${table} changed at index ${changedAt}, after ${index}`,
-    );
+    // First of all: a table that is gone was changed.
+    refuseChanged(context, table, index);
+    for (const read of tablesBehind(context, table)) refuseChanged(context, read, index);
+  }
+}
+
+function refuseChanged({ tables }: CommandContext, table: string, index: LogIndex): void {
+  const changedAt = tables.changedAt(table);
+  if (changedAt <= index) return;
+  throw new QuorliteError(
+    'CONFLICT',
+    `table ${table} changed at index ${changedAt}, after ${index}`,
+  );
+}
+
+/** The tables that a table or view stands for. */
+function tablesBehind({ writer }: CommandContext, table: string): readonly string[] {
+  try {
+    return writer.prepare(selectAllOf(table))?.tables().read ?? [];
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error;
+    // What may be read though not in a write, such as the function of a PRAGMA, has no marks of its own.
+    if (error.kind === 'not-allowed') return [];
+    if (error.kind !== 'sql') throw error;
+    throw new QuorliteError('BAD_REQUEST', `guard.tables: ${publicError(error).message}`, {
+      hint: 'name tables and views as they are called, without a schema in front',
+      cause: error,
+    });
   }
 }
 

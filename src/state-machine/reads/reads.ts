@@ -13,6 +13,7 @@ import type { SqlValue } from '../../wire/value.ts';
 import type { ReadCursor, ReadRequest } from '../contract.ts';
 import type { Database } from '../database/database.ts';
 import { isCrash, publicError } from '../database/errors.ts';
+import { selectAllOf } from '../database/names.ts';
 import { bindValues, RETAINED_BYTES } from '../database/params.ts';
 import type { ClusterSettings } from '../settings.ts';
 import { engineLimits } from '../settings-module.ts';
@@ -126,7 +127,10 @@ export class Reads {
   /** Tables that a read of `sql` touches. */
   tablesRead(sql: string): string[] {
     try {
-      return [...prepareRead(this.pool.instant(), sql).tables().read];
+      const reader = this.pool.instant();
+      return prepareRead(reader, sql)
+        .tables()
+        .read.filter((name) => isTable(reader, name));
     } catch (error) {
       if (isCrash(error)) this.pool.crashed();
       throw isCrash(error) ? failed(error) : readError(error);
@@ -186,4 +190,15 @@ export function tooLarge({ maxRows, maxBytes }: ReadRequest): QuorliteError {
     `the result has more than ${maxRows} rows or ${maxBytes} bytes`,
     { hint: 'use LIMIT, or stream the rows' },
   );
+}
+
+/** SQLite names common table expressions, too, when a statement reads no column of them. */
+function isTable(reader: Reader, name: string): boolean {
+  try {
+    reader.prepare(selectAllOf(name));
+    return true;
+  } catch (error) {
+    if (error instanceof SqlError && error.kind === 'sql') return false;
+    throw error;
+  }
 }
