@@ -1,6 +1,14 @@
 /** The command line against a real cluster: `dev` starts it, everything else talks to it. */
-import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isFree } from '../../src/cli/dev/ports.ts';
 import { freePorts } from '../kit/process-cluster.ts';
 import { ensureBuilt } from '../support/build.ts';
-import { ended, lineOf, run, start } from '../support/cli.ts';
+import { COMMAND, ended, lineOf, run, start } from '../support/cli.ts';
 
 let folder = '';
 
@@ -53,6 +61,38 @@ function exists(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+const python = spawnSync('python3', ['-c', 'import pty']).status === 0;
+
+/** Runs a command at a terminal, types a line's keys whenever it prompts, and gives what the terminal showed. */
+async function atTerminal(args: readonly string[], keys: string, history: string): Promise<string> {
+  const lines = keys.split(/(?<=\r)/);
+  const script = `import pty, os, sys, json
+argv, lines = json.loads(sys.argv[1])
+pid, fd = pty.fork()
+if pid == 0: os.execvp(argv[0], argv)
+seen, shown = b'', b''
+while True:
+    try: data = os.read(fd, 65536)
+    except OSError: break
+    if not data: break
+    seen += data; shown += data
+    if b'quorlite> ' in seen and lines:
+        seen = b''
+        os.write(fd, lines.pop(0).encode())
+sys.stdout.buffer.write(shown)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`;
+  const argv = [process.execPath, COMMAND, ...args];
+  const child = spawn('python3', ['-c', script, JSON.stringify([argv, lines])], {
+    env: { ...process.env, QUORLITE_HISTORY: history, NO_COLOR: '1', TERM: 'xterm' },
+  });
+  let shown = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    shown += text;
+  });
+  expect(await ended(child)).toBe(0);
+  return shown;
 }
 
 describe('dev', () => {
@@ -168,6 +208,21 @@ describe('dev', () => {
     const directory = await run(['sql', urls[0]!], { input: `.read ${folder}\n` });
     expect(directory.stderr).toMatch(/^error \.read .*: this is a folder, not a file$/m);
   });
+
+  test.skipIf(!python)(
+    'the shell at a terminal: its history comes back with the arrow keys',
+    async () => {
+      const history = join(folder, 'history');
+      const session = (keys: string) => atTerminal(['sql', urls[0]!], keys, history);
+      await session("SELECT 'typed' || ' before' AS x;\r.auth hidden-token\r.quit\r");
+      expect(readFileSync(history, 'utf8')).toBe("SELECT 'typed' || ' before' AS x;\n.quit\n");
+      expect(statSync(history).mode & 0o777).toBe(0o600);
+      // Up twice: `.quit`, then the statement.
+      const again = await session('\u001b[A\u001b[A\r.quit\r');
+      expect(again).toMatch(/\btyped before\b/);
+      expect(again).not.toContain('hidden');
+    },
+  );
 
   test('cluster status and transfer', async () => {
     const before = await run(['cluster', 'status', urls[0]!, '--json']);

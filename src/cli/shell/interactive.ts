@@ -3,7 +3,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { ExitCode } from '../command.ts';
 import { Completer } from './complete.ts';
 import { runDotCommand } from './dot-commands.ts';
-import { HISTORY_LINES, historyFile, loadHistory, saveHistory } from './history.ts';
+import { HISTORY_LINES, historyFile, isWorthKeeping, loadHistory, saveHistory } from './history.ts';
 import { reportStatementError } from './report.ts';
 import { runStatement, type Shell } from './runner.ts';
 import { splitStatements } from './split.ts';
@@ -31,7 +31,11 @@ export function runInteractive(
     removeHistoryDuplicates: true,
     completer: (line: string) => completer.complete(line),
   });
-  readline.on('history', (lines: string[]) => saveHistory(file, lines));
+  readline.on('history', (lines: string[]) => {
+    saveHistory(file, lines);
+    // Arrow keys bring everything of this session back, but no secrets.
+    if (lines[0] !== undefined && !isWorthKeeping(lines[0])) lines.shift();
+  });
   void completer.refresh();
   const dialogue = new Dialogue(shell, readline, completer);
   return dialogue.run();
