@@ -1,4 +1,5 @@
 /** What a node says of itself to its peers, and whom it refuses to talk to. */
+import type { Engine } from '../../wasm/engine.ts';
 import type { Hello } from '../transport/contract.ts';
 import type { NodeInside } from './inside.ts';
 
@@ -18,7 +19,7 @@ export function ownHello(node: NodeInside): Hello {
     sync: storage.sync.mode,
     index: node.replica.raft.lastIndex,
     pristine: node.pristine,
-    engine: engineOf(node),
+    engine: engineOf(node.options.engine),
     protocol: PROTOCOL,
     nodes: [...nodes.keys()].sort((a, b) => a - b),
     role,
@@ -27,9 +28,11 @@ export function ownHello(node: NodeInside): Hello {
 
 /** Why a peer that proved the secret is refused nevertheless, or null. */
 export function refusalOf(node: NodeInside, hello: Hello): string | null {
-  const engine = engineOf(node);
+  const engine = engineOf(node.options.engine);
   if (hello.engine !== engine) {
-    return `ENGINE_MISMATCH: node ${hello.node} runs ${hello.engine}, this node ${engine}: run the same release on all nodes`;
+    const same = hello.engine.split('/')[0] === engine.split('/')[0];
+    const fix = same ? 'run the same release on all nodes' : 'give all nodes the same engine';
+    return `ENGINE_MISMATCH: node ${hello.node} runs ${hello.engine}, this node ${engine}: ${fix}`;
   }
   if (hello.node === node.options.node) {
     return `CONFIG_INVALID: both nodes have the number ${hello.node}: give one of them another id`;
@@ -41,7 +44,7 @@ export function refusalOf(node: NodeInside, hello: Hello): string | null {
   return node.peers.contradiction(hello);
 }
 
-function engineOf(node: NodeInside): string {
-  const { name, version, hash } = node.options.engine.id;
-  return `${name}/${version}/${hash}`;
+/** How an engine stands in hellos, identities and checkpoints. */
+export function engineOf({ id }: Engine): string {
+  return `${id.name}/${id.version}/${id.hash}`;
 }

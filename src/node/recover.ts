@@ -20,6 +20,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { LogIndex } from '../wire/entry.ts';
 import { QuorliteError } from '../wire/error.ts';
 import { EMPTY_MEMBERSHIP } from '../wire/membership.ts';
+import { engineOf } from './hello.ts';
 import { checkOwnNumber } from './own-number.ts';
 import type { Timing } from './timing.ts';
 
@@ -46,10 +47,13 @@ export interface Recovered {
 function openIdentity(
   storage: NodeStorage,
   platform: Platform,
+  engine: string,
 ): { identity: Identity; recovering: boolean } {
   const known = storage.identity.load() ?? pristineIdentity(platform);
   const recovering = lostBoot(known, platform);
   const identity: Identity = {
+    // Who is new notes its engine at once; `checkEngine` looks at what others noted.
+    engine,
     ...known,
     boot: known.boot + 1,
     // What was lost is remembered until this replica has recovered from it, over any number of boots.
@@ -135,12 +139,13 @@ function pagePlaces(storage: NodeStorage, limits: NodeLimits): PagePlaces | unde
 /** Reads checkpoint and log, and makes them agree. Throws `CORRUPT` when they cannot. */
 export function recover(options: RecoverOptions): Recovered {
   const { platform, storage, limits, timing, logger } = options;
-  const opened = openIdentity(storage, platform);
+  const opened = openIdentity(storage, platform, engineOf(options.engine));
   const found = storage.log.open();
+  checkEngine(opened.identity, options.engine, found);
   const checkpoint = openCheckpoint(storage, found, logger);
   const meta = checkpoint?.meta ?? null;
   const log = agree(found, meta, storage.log);
-  const identity = settleIdentity(opened, storage, platform);
+  const identity = settleIdentity(opened, options);
   const membership = meta?.membership ?? EMPTY_MEMBERSHIP;
   checkOwnNumber(options.node, identity.replica, membership, log.entries);
   if (log.torn) logger.warn('an unfinished write at the end of the log was cut off');
@@ -193,15 +198,34 @@ function openCheckpoint(
   }
 }
 
-/** A log that was opened is synced: what a relaxed mode left unsynced in a boot that still lasts is safe from now on. */
+/**
+ * Refuses a log that another engine has applied: replayed, a command could answer otherwise than it was acknowledged
+ * with. A checkpoint says so too, but a young storage has none.
+ */
+function checkEngine({ engine: known }: Identity, engine: Engine, log: RecoveredLog): void {
+  const own = engineOf(engine);
+  const pristine = log.entries.length === 0 && log.compacted.index === 0;
+  if (known === undefined || known === own || pristine) return;
+  throw new QuorliteError(
+    'ENGINE_MISMATCH',
+    `this data folder belongs to the engine ${known}, this node runs ${own}`,
+    { hint: 'start it with the engine that it was written with, or with an empty data folder' },
+  );
+}
+
+/**
+ * A log that was opened is synced: what a relaxed mode left unsynced in a boot that still lasts is safe from now on. The
+ * engine that is going to apply it is noted.
+ */
 function settleIdentity(
   { identity, recovering }: ReturnType<typeof openIdentity>,
-  storage: NodeStorage,
-  platform: Platform,
+  { storage, platform, engine }: RecoverOptions,
 ): Identity {
   const whole = wholeBoot(storage, platform);
-  if (recovering || whole.relaxed === identity.relaxed) return identity;
-  const settled = { ...identity, ...whole };
+  const noted = engineOf(engine);
+  const settles = !recovering && whole.relaxed !== identity.relaxed;
+  if (!settles && identity.engine === noted) return identity;
+  const settled = { ...identity, ...(settles ? whole : {}), engine: noted };
   storage.identity.save(settled);
   return settled;
 }

@@ -143,6 +143,7 @@ function newIdentity(old: Identity, platform: Platform): Identity {
     relaxed: old.relaxed,
     promise: '',
     peers: [],
+    engine: old.engine,
   };
 }
 

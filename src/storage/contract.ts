@@ -32,6 +32,8 @@ export interface Identity {
   readonly promise: string;
   /** What peers remember of replicas: boot counter and min(acknowledged, commit); JSON-free, see `PeerMemory`. */
   readonly peers: readonly PeerMemory[];
+  /** The engine that applied the log, see `CheckpointMeta.engine`; another one would answer it otherwise. */
+  readonly engine?: string | undefined;
 }
 
 /** What a replica remembers of another, to recognise a restored old disk. */

@@ -12,7 +12,7 @@ import { corruptFile, readWhole, replaceFile, storageFailed } from './file-io.ts
 import { IDENTITY_BYTES_MAX } from './limits.ts';
 
 const MAGIC = 0x44494c51;
-const VERSION = 2;
+const VERSION = 3;
 const HEADER_BYTES = 16;
 
 /**
@@ -75,6 +75,7 @@ function encodeIdentity(identity: Identity): Uint8Array {
     out.u53(peer.boot);
     out.u53(peer.index);
   }
+  out.text(identity.engine ?? '');
   const { length } = out;
   out.u32At(8, length - HEADER_BYTES);
   out.u32At(12, crc32c(out.bytes, HEADER_BYTES, length));
@@ -87,7 +88,7 @@ function decodeIdentity(bytes: Uint8Array): Identity | null {
   if (input.u32() !== MAGIC || input.u32() !== VERSION) return null;
   if (input.u32() !== bytes.length - HEADER_BYTES) return null;
   if (input.u32() !== crc32c(bytes, HEADER_BYTES)) return null;
-  const identity = {
+  const identity: Identity = {
     replica: input.u53(),
     cluster: input.u53(),
     boot: input.u53(),
@@ -98,6 +99,7 @@ function decodeIdentity(bytes: Uint8Array): Identity | null {
       return { replica: input.u53(), boot: input.u53(), index: input.u53() };
     }),
   };
+  const engine = input.text();
   input.finish();
-  return identity;
+  return engine === '' ? identity : { ...identity, engine };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { connect } from '../../src/runtime/node/connect.ts';
 import { type RunningNode, startNode } from '../../src/runtime/node/start-node.ts';
 import { type ClientUnderTest, testClient } from '../conformance/client.ts';
+import { engineUnderTest } from '../kit/engine.ts';
 import { freePorts, ProcessCluster } from '../kit/process-cluster.ts';
 
 const TOKEN = 'the API secret of this suite';
@@ -34,7 +35,8 @@ async function embedded(): Promise<ClientUnderTest> {
   const started: RunningNode[] = await Promise.all(
     [1, 2, 3].map((id) => {
       const dataDir = join(directory, String(id));
-      return startNode({ id, nodes, dataDir, secretRaft: RAFT_SECRET, log: 'silent' });
+      const engine = engineUnderTest();
+      return startNode({ id, nodes, dataDir, engine, secretRaft: RAFT_SECRET, log: 'silent' });
     }),
   );
   const [one, two] = started;

@@ -32,6 +32,7 @@ export const A_MEMBERS_IDENTITY: Identity = {
     { replica: 5, boot: 3, index: 2 ** 40 },
     { replica: 6, boot: 1, index: 0 },
   ],
+  engine: 'sqlite/3.54.1/0123abcd',
 };
 
 /** Runs the suite over homes that `create` makes, one per test. */

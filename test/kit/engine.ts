@@ -1,5 +1,5 @@
 /** Which engine the suites of state machine and cluster run on. */
-import { afterAll, describe } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../wasm/engine.ts';
 import { loadSqliteEngine } from '../../wasm/load/node.ts';
 
@@ -19,6 +19,9 @@ export async function suitesOn(
   load = other;
   afterAll(() => {
     load = loadSqliteEngine;
+  });
+  test(`the engine under test is ${name}`, () => {
+    expect(engineUnderTest().id.name).toBe(name);
   });
   for (const path of paths) {
     // A module of its own for each engine: the file's tests are registered anew.

@@ -10,6 +10,7 @@ import type { ConnectOptions } from '../../src/client/remote/connect.ts';
 import type { ClusterStatus } from '../../src/node/contract.ts';
 import { connect } from '../../src/runtime/node/connect.ts';
 import { ensureBuilt } from '../support/build.ts';
+import { engineUnderTest } from './engine.ts';
 
 const MAIN = join(import.meta.dirname, '../../dist/src/cli/main.js');
 /** How often a condition on another process is looked at again. */
@@ -201,7 +202,16 @@ export class ProcessCluster {
     const urls = ports.map((port) => `http://127.0.0.1:${port}`);
     const nodes = urls.map((url, i) => {
       const dataDir = join(directory, `node-${i + 1}`);
-      const own = ['--id', String(i + 1), '--nodes', nodesFlag(urls), '--data-dir', dataDir];
+      const engine = ['--engine', engineUnderTest().id.name];
+      const own = [
+        '--id',
+        String(i + 1),
+        '--nodes',
+        nodesFlag(urls),
+        '--data-dir',
+        dataDir,
+        ...engine,
+      ];
       return new NodeProcess(i + 1, url, dataDir, [...own, ...args]);
     });
     const cluster = new ProcessCluster(nodes, directory);
