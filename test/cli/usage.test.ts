@@ -100,6 +100,9 @@ describe('wrong use is exit code 2 and says what would be right', () => {
     [['settings', 'resultRow=5'], /unknown setting "resultRow"; did you mean resultRows\?/],
     [['bench', '--workloads', 'inserts'], /did you mean insert\?/],
     [['bench', '-c', '0'], /--concurrency must be numbers/],
+    [['bench', '--embedded', '--http'], /--embedded starts a cluster of its own/],
+    [['bench', '--embedded', '--sync', 'never'], /--sync must be durable/],
+    [['bench', '--sync', 'os'], /are for --embedded/],
     [['bench', '--seconds', '0'], /--seconds must be at least 1/],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await run(args);

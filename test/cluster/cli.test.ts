@@ -255,13 +255,23 @@ describe('dev', () => {
     expect((await run(['settings', 'resultRows=0', urls[0]!])).code).toBe(2);
   });
 
-  test('bench runs every workload over both transports', async () => {
+  test('bench runs every workload over every transport', async () => {
     const flags = ['--seconds', '1', '--rows', '500', '-c', '2', '--json'];
-    for (const transport of [[], ['--http']]) {
-      const { code, stdout, stderr } = await run(['bench', urls[0]!, ...flags, ...transport]);
+    for (const transport of [[urls[0]!], [urls[0]!, '--http'], ['--embedded', '--sync', 'os']]) {
+      const { code, stdout, stderr } = await run(['bench', ...flags, ...transport]);
       expect(stderr).toBe('');
       const { results } = JSON.parse(stdout) as {
-        results: { workload: string; operations: number; errors: number }[];
+        results: {
+          workload: string;
+          operations: number;
+          errors: number;
+          cpuUs: number;
+          p50Ms: number;
+          p99Ms: number;
+          maxMs: number;
+          bytesSent: number;
+          bytesReceived: number;
+        }[];
       };
       expect(results.map(({ workload }) => workload)).toEqual([
         'insert',
@@ -269,10 +279,18 @@ describe('dev', () => {
         'select-stale',
         'select-linearizable',
       ]);
-      for (const { operations, errors } of results) {
+      for (const { operations, errors, ...row } of results) {
         expect(errors).toBe(0);
         expect(operations).toBeGreaterThan(0);
+        expect(row.cpuUs).toBeGreaterThan(0);
+        expect(row.p50Ms).toBeLessThanOrEqual(row.p99Ms);
+        expect(row.p99Ms).toBeLessThanOrEqual(row.maxMs);
       }
+      // An INSERT takes its text and values there and a result back, be it to the cluster or between its nodes.
+      const [insert, txn] = results;
+      expect(insert!.bytesSent).toBeGreaterThan(20);
+      expect(insert!.bytesReceived).toBeGreaterThan(5);
+      expect(txn!.bytesSent).toBeGreaterThan(500 * 10);
       expect(code).toBe(0);
     }
     const tables = await run(['sql', urls[0]!], { input: '.tables\n' });

@@ -1,5 +1,5 @@
 /** Whether ports are free. */
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { UsageError } from '../usage.ts';
 
 /** The first of `count` ports from `port` on that something listens at on 127.0.0.1, or null. */
@@ -20,4 +20,15 @@ export function isFree(port: number, host = '127.0.0.1'): Promise<boolean> {
     });
     server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
   });
+}
+
+/** Ports of this machine that were free a moment ago. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  await Promise.all(
+    servers.map((server) => new Promise<void>((done) => server.listen(0, '127.0.0.1', done))),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
 }
