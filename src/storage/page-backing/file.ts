@@ -65,6 +65,8 @@ class FileBacking implements PageBacking {
 
   close(): void {
     try {
+      // Where files without names are kept for a while, too, the room is given back now.
+      this.#handle.truncate(0);
       this.#handle.close();
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
