@@ -33,7 +33,7 @@ export abstract class SlotTable {
     if (this.used >= this.#maxSlots) {
       throw new PageStoreFull(
         `the page store is full: its limit is ${this.#maxBytes} bytes of pages, versions that open readers and ` +
-          'checkpoints still need included',
+          'checkpoints still need included; raise it, or let pages that memory has no room for go to disk',
       );
     }
     this.used++;

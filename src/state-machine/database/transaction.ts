@@ -170,7 +170,10 @@ export class EntryTransaction {
     const { failure } = this.#store;
     if (failure) throw new CannotApply(failure.message, { cause: failure });
     if (this.#crashedAfter >= this.#ended) {
-      throw new CannotApply('the SQL engine failed twice at the same command', { cause: error });
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new CannotApply(`the SQL engine failed twice at the same command: ${reason}`, {
+        cause: error,
+      });
     }
     this.#crashedAfter = this.#ended;
   }
