@@ -1,6 +1,6 @@
 /**
  * The second engine: sql.js's build of SQLite under the host of the default engine, with the same page store, limits and
- * determinism. What differs is what was compiled in: no FTS5, no R-Tree (docs/decisions/0014-the-sqljs-engine.md).
+ * determinism. What differs is what was compiled in: no FTS5, no R-Tree (docs/decisions/0015-the-sqljs-engine.md).
  */
 import type { Engine, EngineCapabilities } from '../engine.ts';
 import { HostedEngine } from '../sqlite/engine.ts';
