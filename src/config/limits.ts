@@ -29,6 +29,9 @@ export interface NodeLimits {
   readonly maxInboxBytes: number;
   readonly maxConnections: number;
   readonly maxOpenStreams: number;
+  readonly maxClientRequests: number;
+  readonly maxClientStreams: number;
+  readonly maxClientBufferBytes: number;
   readonly readDeadlineMs: number;
   readonly readSliceMs: number;
   readonly maxReadRows: number;
@@ -41,6 +44,9 @@ export interface NodeLimits {
   readonly shutdownMs: number;
   readonly headersMs: number;
   readonly snapshotChunkBytes: number;
+  readonly maxFrameBytes: number;
+  readonly maxPeerQueueBytes: number;
+  readonly maxSnapshotQueueBytes: number;
   readonly maxAppendBytes: number;
   readonly maxInflightMessages: number;
   readonly maxInflightBytes: number;
@@ -68,6 +74,13 @@ export const NODE_LIMITS: { readonly [N in LimitName]: LimitSpec } = {
   ),
   maxConnections: limit('count', 10_000, 1, 1e6, 'open client sockets'),
   maxOpenStreams: limit('count', 256, 1, 1e5, 'open row streams, exports and feeds'),
+  maxClientRequests: limit('count', 1024, 1, 1e5, 'requests of one WebSocket that run at a time'),
+  maxClientStreams: limit('count', 64, 1, 1e5, 'row streams and exports of one WebSocket'),
+  maxClientBufferBytes: bytes(
+    32 * MIB,
+    'answers that a client has not taken yet; beyond, its next requests are refused or wait',
+    64 * KIB,
+  ),
   readDeadlineMs: ms(10_000, 'engine time of one read'),
   readSliceMs: ms(20, 'engine time of one slice of a read before others have their turn', 1, 1000),
   maxReadRows: limit('rows', 100_000, 1, 1e9, 'rows of one answer (a stream has no such limit)'),
@@ -80,7 +93,15 @@ export const NODE_LIMITS: { readonly [N in LimitName]: LimitSpec } = {
   shutdownMs: ms(10_000, 'draining at shutdown before connections are cut'),
   headersMs: ms(10_000, 'receiving the headers of a request', 100, 600_000),
   snapshotChunkBytes: bytes(256 * KIB, 'one chunk of a snapshot or an export', 4 * KIB, 16 * MIB),
-  maxAppendBytes: bytes(MIB, 'entries in one message to a follower'),
+  // A message carries one entry of any size that the cluster setting entryBytes allows, or several small ones.
+  maxFrameBytes: bytes(72 * MIB, 'one message between nodes', 65 * MIB, 1024 * MIB),
+  maxPeerQueueBytes: bytes(32 * MIB, 'messages waiting for the connection to one peer', MIB),
+  maxSnapshotQueueBytes: bytes(
+    8 * MIB,
+    'snapshot chunks waiting for the connection to one peer',
+    MIB,
+  ),
+  maxAppendBytes: bytes(MIB, 'entries in one message to a follower', KIB, 64 * MIB),
   maxInflightMessages: limit(
     'count',
     256,

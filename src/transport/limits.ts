@@ -1,4 +1,5 @@
 /** Every bound of the transport, with its unit. All of them are limits of one node, never part of replicated state. */
+import type { NodeLimits } from '../config/limits.ts';
 
 /** Bounds of a link transport. */
 export interface TransportLimits {
@@ -32,7 +33,7 @@ export const TRANSPORT_LIMITS: TransportLimits = {
   handshakeMs: 3_000,
   unauthenticatedBytes: 4 * 1024,
   unauthenticatedLinks: 64,
-  frameBytes: 64 * 1024 * 1024,
+  frameBytes: 72 * 1024 * 1024,
   windowBytes: 256 * 1024,
   bulkQueueBytes: 32 * 1024 * 1024,
   snapshotQueueBytes: 8 * 1024 * 1024,
@@ -42,3 +43,12 @@ export const TRANSPORT_LIMITS: TransportLimits = {
   redialMinMs: 50,
   redialMaxMs: 2_000,
 };
+
+/** What an operator may set of them. */
+export function transportLimits(node: NodeLimits): Partial<TransportLimits> {
+  return {
+    frameBytes: node.maxFrameBytes,
+    bulkQueueBytes: node.maxPeerQueueBytes,
+    snapshotQueueBytes: node.maxSnapshotQueueBytes,
+  };
+}

@@ -15,7 +15,7 @@ import {
   StreamFrame,
 } from '../../wire/stream.ts';
 import { type HandshakeContext, ServerHandshake } from './handshake.ts';
-import type { StreamLimits } from './limits.ts';
+import { MESSAGE_EXTRA_BYTES, type StreamLimits } from './limits.ts';
 import { Requests } from './requests.ts';
 
 /** What a connection needs of its server. */
@@ -83,7 +83,8 @@ export class StreamConnection implements LinkEvents, FrameVisitor {
   message(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
     const { limits } = this.context;
-    const most = this.#state === 'open' ? limits.messageBytes : limits.handshakeBytes;
+    const most =
+      this.#state === 'open' ? limits.messageBytes + MESSAGE_EXTRA_BYTES : limits.handshakeBytes;
     try {
       if (bytes.length > most)
         throw malformed(`a message of ${bytes.length} bytes exceeds ${most}`);

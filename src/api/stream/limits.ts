@@ -1,4 +1,5 @@
 /** Limits of the stream server: per node, they never reach the state machine. */
+import type { NodeLimits } from '../../config/limits.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -13,7 +14,7 @@ export interface StreamLimits {
   readonly handshakeMs: number;
   /** Bytes of a message before the handshake ended. */
   readonly handshakeBytes: number;
-  /** Bytes of a message afterwards. */
+  /** Bytes of a request afterwards; a message may carry small ones beside it (`MESSAGE_EXTRA_BYTES`). */
   readonly messageBytes: number;
   /** Requests of one connection that run at a time. */
   readonly requests: number;
@@ -41,6 +42,9 @@ export interface StreamLimits {
   readonly drainMs: number;
 }
 
+/** Clients gather small requests, up to 256 KiB, into the message of a large one. */
+export const MESSAGE_EXTRA_BYTES: number = 512 * KIB;
+
 /** What a node starts with. */
 export const DEFAULT_STREAM_LIMITS: StreamLimits = {
   connections: 4096,
@@ -61,3 +65,16 @@ export const DEFAULT_STREAM_LIMITS: StreamLimits = {
   leaderPollMs: 100,
   drainMs: 1_000,
 };
+
+/** What an operator may set of them. */
+export function streamLimits(node: NodeLimits): Partial<StreamLimits> {
+  return {
+    connections: node.maxConnections,
+    messageBytes: node.maxBodyBytes,
+    requests: node.maxClientRequests,
+    requestBytes: 2 * node.maxBodyBytes,
+    bufferedBytes: node.maxClientBufferBytes,
+    stalledBytes: 8 * node.maxClientBufferBytes,
+    streams: node.maxClientStreams,
+  };
+}

@@ -62,6 +62,8 @@ export class ClientConnection implements LinkEvents, FrameVisitor {
   /** No new calls: the node stops, or a better one was found. */
   draining = false;
   maxRequests = 0;
+  /** Bytes of a call that the node takes. */
+  maxCallBytes = 0;
   readonly #options: ConnectionOptions;
   readonly #handshake: ClientHandshake;
   #link: Link = NO_LINK;
@@ -166,6 +168,7 @@ export class ClientConnection implements LinkEvents, FrameVisitor {
     this.#options.runtime.timers.cancel(this.#watch);
     this.#state = 'open';
     this.maxRequests = welcome.maxRequests;
+    this.maxCallBytes = welcome.maxMessageBytes;
     this.#watchSilence();
     this.#options.events.ready(this, welcome);
   }

@@ -139,6 +139,11 @@ export class Dispatcher {
   }
 
   #send(call: Call, connection: ClientConnection): void {
+    const { maxCallBytes } = connection;
+    if (call.bytes > maxCallBytes) {
+      this.#fail(call, tooLarge(call, maxCallBytes));
+      return;
+    }
     const left = call.deadline - this.runtime.monotonicMs();
     call.connection = connection;
     call.attempts++;
@@ -306,4 +311,13 @@ export class Dispatcher {
 
 function isKeyed(call: Call): call is WriteCall {
   return call instanceof WriteCall && call.keyed;
+}
+
+/** Sent all the same, it would cost the connection, again and again. */
+function tooLarge({ bytes, outcome }: Call, limit: number): QuorliteError {
+  return new QuorliteError(
+    'ENTRY_TOO_LARGE',
+    `the call has ${bytes} bytes, the node takes ${limit} (its limit maxBodyBytes)`,
+    { outcome },
+  );
 }

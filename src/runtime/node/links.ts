@@ -43,7 +43,7 @@ function leaveZero(): void {}
 /**
  * Opens links with WebSockets to `URL/raft`.
  *
- * @param options of `ws`, such as certificate authorities for `https:` URLs.
+ * @param options of `ws`, such as certificate authorities for `https:` URLs, and `maxPayload`, the bytes of a message.
  */
 export function createWebSocketDialer(options: ClientOptions = {}): Dialer {
   return {
@@ -51,8 +51,8 @@ export function createWebSocketDialer(options: ClientOptions = {}): Dialer {
       const link = new WebSocketLink();
       try {
         const ws = new WebSocket(raftEndpoint(url), {
-          ...options,
           ...RAFT_SOCKET_OPTIONS,
+          ...options,
           generateMask: leaveZero,
         });
         ws.once('open', () => {

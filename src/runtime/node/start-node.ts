@@ -6,6 +6,7 @@ import { createApi } from '../../api/app.ts';
 import { createSecretAuth } from '../../api/auth.ts';
 import { createOriginPolicy } from '../../api/origins.ts';
 import { problemResponse } from '../../api/problem.ts';
+import { streamLimits } from '../../api/stream/limits.ts';
 import { createStreamServer, type StreamServer } from '../../api/stream/server.ts';
 import type { Client } from '../../client/contract.ts';
 import { createEmbeddedClient } from '../../client/embedded.ts';
@@ -26,6 +27,7 @@ import { createMemoryFolder } from '../../storage/memory-folder.ts';
 import { openFileBacking, removeFileBacking } from '../../storage/page-backing/file.ts';
 import { createLogger, type Logger } from '../../telemetry/logger.ts';
 import type { Transport } from '../../transport/contract.ts';
+import { transportLimits } from '../../transport/limits.ts';
 import { createLinkTransport } from '../../transport/link-transport.ts';
 import { QuorliteError } from '../../wire/error.ts';
 import { createTokenVerifier } from '../../wire/token-proof.ts';
@@ -126,6 +128,8 @@ async function compose(parts: Parts): Promise<RunningNode> {
     origins: originPolicy,
     onRaft: (link: Link, remote: string) => entrance.raft(link, remote),
     onStream: (link: Link, remote: string) => entrance.stream(link, remote),
+    raftMessageBytes: resolved.limits.maxFrameBytes,
+    streamMessageBytes: resolved.limits.maxBodyBytes,
   };
   const basePath = basePathOf(resolved.advertise);
   // A proxy in front of our own port may pass the path of our URL on, or strip it.
@@ -139,10 +143,11 @@ async function compose(parts: Parts): Promise<RunningNode> {
   const bound = servers[0]?.url ?? '';
   const url = resolved.listen?.port === 0 ? bound : resolved.advertise || bound;
   const transport = createLinkTransport({
-    dialer: createWebSocketDialer(),
+    dialer: createWebSocketDialer({ maxPayload: resolved.limits.maxFrameBytes }),
     platform,
     secret: resolved.secretRaft,
     logger,
+    limits: transportLimits(resolved.limits),
   });
   const core = openNode({
     node: resolved.id,
@@ -344,7 +349,8 @@ function createNodeStream(
   platform.entropy.fill(salt);
   const verifier = secretApi === null ? null : createTokenVerifier(secretApi, salt);
   const findVerifier = verifier && ((identity: string) => (identity === '' ? verifier : null));
-  return createStreamServer({ service, platform, logger, findVerifier });
+  const limits = streamLimits(resolved.limits);
+  return createStreamServer({ service, platform, logger, findVerifier, limits });
 }
 
 function runningNode(parts: {

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { OriginPolicy } from '../../api/origins.ts';
 import { problemHeaders, toProblem } from '../../api/problem.ts';
-import { DEFAULT_STREAM_LIMITS } from '../../api/stream/limits.ts';
+import { DEFAULT_STREAM_LIMITS, MESSAGE_EXTRA_BYTES } from '../../api/stream/limits.ts';
 import type { Link, LinkEvents } from '../../platform/links.ts';
 import { asQuorliteError, QuorliteError } from '../../wire/error.ts';
 import { STREAM_PATH } from '../../wire/stream.ts';
@@ -22,7 +22,9 @@ export interface UpgradeOptions {
   readonly onStream?: AcceptLink | undefined;
   /** Paths below which the endpoints are, such as `/db`; default: the root alone. */
   readonly basePaths?: readonly string[] | undefined;
-  /** Bytes of one message of a client; default that of the stream server. */
+  /** Bytes of one message of a peer; default that of the transport. */
+  readonly raftMessageBytes?: number | undefined;
+  /** Bytes of one request of a client; default that of the stream server. */
   readonly streamMessageBytes?: number | undefined;
 }
 
@@ -46,11 +48,15 @@ const GOING_AWAY = 1001;
 export function createUpgradeHandler(options: UpgradeOptions): UpgradeHandler {
   const { origins, onRaft, onStream, basePaths = [''] } = options;
   const messageBytes = options.streamMessageBytes ?? DEFAULT_STREAM_LIMITS.messageBytes;
-  const raftServer = new WebSocketServer({ noServer: true, ...RAFT_SOCKET_OPTIONS });
+  const raftServer = new WebSocketServer({
+    noServer: true,
+    ...RAFT_SOCKET_OPTIONS,
+    maxPayload: options.raftMessageBytes ?? RAFT_SOCKET_OPTIONS.maxPayload,
+  });
   const streamServer = new WebSocketServer({
     noServer: true,
     ...RAFT_SOCKET_OPTIONS,
-    maxPayload: messageBytes,
+    maxPayload: messageBytes + MESSAGE_EXTRA_BYTES,
   });
   const endpoints = new Map<string, { server: WebSocketServer; accept: AcceptLink }>();
   for (const base of basePaths) {
