@@ -6,7 +6,7 @@ import { createMemoryFolder } from '../../../src/storage/memory-folder.ts';
 import { openFileBacking } from '../../../src/storage/page-backing/file.ts';
 import { EMPTY_MEMBERSHIP } from '../../../src/wire/membership.ts';
 import { suitePageHash } from '../../../test/conformance/page-store.ts';
-import { PAGE_SIZE, type PageStore, type Pin } from '../../page-store.ts';
+import { PAGE_SIZE, type PageImages, type PageStore, type Pin } from '../../page-store.ts';
 import { createCachedPageStore, openCachedPageStore } from './store.ts';
 
 const CACHE_PAGES = 6;
@@ -225,5 +225,67 @@ describe('a cached store over checkpoints', () => {
     expect(open).toThrow(expect.objectContaining({ code: 'CORRUPT' }));
     expect(world.folder.exists('other')).toBe(false);
     world.store.close();
+  });
+
+  /** A file of images, all with the same hash: nothing but their order tells them apart. */
+  function images(name: string, pageCount: number, pages: Record<number, number>): PageImages {
+    const numbers = Object.keys(pages).map(Number);
+    const index = numbers.flatMap((page, i) => [page, i + 1, 1, 1]);
+    return {
+      name,
+      open: () => ({
+        pageCount,
+        index: () => Int32Array.from(index),
+        read: (image, out) => void out.fill(pages[numbers[image]!]!),
+        close: () => {},
+      }),
+    };
+  }
+
+  function firstBytes(store: PageStore): number[] {
+    const pin = store.pin();
+    const bytes = Array.from({ length: pin.pageCount }, (_, i) => pin.page(i + 1)?.[0] ?? 0);
+    pin.release();
+    return bytes;
+  }
+
+  function scratch(): Parameters<typeof createCachedPageStore>[0] {
+    return { cacheBytes: 4 * PAGE_SIZE, backing: openFileBacking(createMemoryFolder()) };
+  }
+
+  test('opens: a later file wins, and a shorter one hides what was behind its end', () => {
+    const files = [
+      images('base', 6, { 1: 1, 2: 2, 3: 3, 6: 6 }),
+      images('shorter', 2, { 2: 22 }),
+      images('longer', 7, { 7: 77 }),
+    ];
+    const store = openCachedPageStore({ pageCount: 7, files }, scratch());
+    expect(firstBytes(store)).toEqual([1, 22, 0, 0, 0, 0, 77]);
+    store.close();
+  });
+
+  test('adopts: of several new files the newest wins', () => {
+    const store = createCachedPageStore(scratch());
+    for (let page = 1; page <= 3; page++) {
+      store.write(page, new Uint8Array(PAGE_SIZE).fill(page), 1, 1);
+    }
+    store.commit();
+    const files = [images('base', 3, { 1: 1, 2: 99, 3: 3 }), images('delta', 3, { 2: 2 })];
+    store.adopt!(store.epoch, files);
+    // Out of the cache, so that the files are read.
+    for (let page = 4; page <= 20; page++) store.write(page, new Uint8Array(PAGE_SIZE), 1, 1);
+    store.abort();
+    expect(store.stats!()['pageImageFiles']).toBe(2);
+    expect(firstBytes(store)).toEqual([1, 2, 3]);
+    store.close();
+  });
+
+  test('a file that is not what was written stops the store', () => {
+    const store = createCachedPageStore(scratch());
+    store.write(1, new Uint8Array(PAGE_SIZE).fill(5), 8, 9);
+    store.commit();
+    store.adopt!(store.epoch, [images('base', 1, { 1: 1 })]);
+    expect(store.failure?.message).toMatch(/page 1 is not the checkpoint's/);
+    store.close();
   });
 });
