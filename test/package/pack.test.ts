@@ -124,16 +124,34 @@ describe('installed by npm in another folder', () => {
     expect(program).toEqual({ code: 0, stdout: '{"answer":42} function\n', stderr: '' });
   });
 
+  test('the second engine comes with the package, by name and as an object', async () => {
+    writeFileSync(
+      join(user, 'engines.mjs'),
+      `import { startNode } from 'quorlite';
+       import { sqljs } from 'quorlite/sqljs';
+
+       for (const engine of ['sqljs', sqljs]) {
+         const node = await startNode({ dataDir: './second', engine, log: 'silent' });
+         await node.client.execute('CREATE TABLE IF NOT EXISTS t (a)');
+         console.log(JSON.stringify(await node.client.query('SELECT count(*) AS n FROM t')));
+         await node.shutdown();
+       }`,
+    );
+    const program = await run(process.execPath, ['engines.mjs'], user);
+    expect(program).toEqual({ code: 0, stdout: '[{"n":0}]\n[{"n":0}]\n', stderr: '' });
+  });
+
   test('types are found as a strict user would see them', async () => {
     const file = `import { connect, type Client, QuorliteError, startNode } from 'quorlite';
       import { connect as remote } from 'quorlite/client';
+      import { sqljs } from 'quorlite/sqljs';
       export const db: Client = connect('http://127.0.0.1:4001');
       export const other: Client = remote('http://127.0.0.1:4001');
       export const rows: Promise<{ n: number }[]> = db.query<{ n: number }>('SELECT 1 AS n');
       // @ts-expect-error: a number is no SQL
       export const wrong = db.query(1);
       export async function main(): Promise<string> {
-        const node = await startNode({ id: 1 });
+        const node = await startNode({ id: 1, engine: sqljs });
         return new QuorliteError('TIMEOUT', node.url).code;
       }`;
     writeFileSync(join(user, 'types.ts'), file);
