@@ -95,6 +95,21 @@ describe('a database ten times the page memory', () => {
     }
   });
 
+  it('scratch that outgrows the cache makes a checkpoint due', () => {
+    const cluster = founded(15, { ...OPTIONS, checkpoint: { bytes: 2 ** 30, ms: 1e8 } });
+    const { id, service } = cluster.leader()!;
+    fill(cluster, id, 1, 2 * PAGES);
+    expect(metric(service, 'checkpoint_index')).toBe(0);
+    expect(metric(service, 'page_scratch_bytes')).toBeGreaterThan(CACHE_PAGES * PAGE_SIZE);
+    cluster.world.run(2000);
+    const index = metric(service, 'checkpoint_index');
+    expect(index).toBeGreaterThan(0);
+    expect(metric(service, 'page_scratch_bytes')).toBe(0);
+    cluster.execute(id, 'UPDATE t SET v = 1 WHERE id = 1');
+    cluster.world.run(5000);
+    expect(metric(service, 'checkpoint_index')).toBe(index);
+  });
+
   it('a power failure leaves scratch that nobody believes', () => {
     const cluster = founded(13, OPTIONS);
     const { id } = cluster.leader()!;

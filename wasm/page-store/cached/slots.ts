@@ -62,6 +62,7 @@ export class CachedSlots extends SlotTable {
   readonly #batchPlaces = new Int32Array(BATCH_PAGES);
   readonly #batchPages: Uint8Array[] = [];
   readonly #batchSlots: number[] = [];
+  #closed = false;
   #reads = 0;
   #spills = 0;
 
@@ -163,7 +164,10 @@ export class CachedSlots extends SlotTable {
     };
   }
 
+  /** Once: the backing's name may be somebody else's afterwards. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#files.close();
     this.#backing.close();
   }
