@@ -11,6 +11,12 @@ import type { Membership } from '../wire/membership.ts';
 /** Election timeouts without a leader before a majority counts as lost. */
 const PATIENCE = 2;
 
+/**
+ * Election timeouts that a voter which lost nothing has to itself once the others vote: it asks for votes every one or
+ * two, and not all of the others give up at the same moment.
+ */
+export const SURVIVORS_TIMEOUTS = 4;
+
 /** What the watch over a lost majority needs of the node around it. */
 export interface LostMajorityHost {
   readonly self: ReplicaId;
@@ -53,6 +59,15 @@ export class LostMajority {
 
   #silence(): number {
     return this.#host.now() - this.#heardAt;
+  }
+
+  /**
+   * Whether a voter that lost nothing can be reached. It may hold what the others have lost, and then no other may lead;
+   * but it cannot win before they vote, and they vote only when they have given up. So it stands first.
+   */
+  survivor(connected: (replica: ReplicaId) => boolean): boolean {
+    const { voters } = this.#host.membership();
+    return voters.some((id) => !this.#lost.has(id) && connected(id));
   }
 
   /** Whether this recovering replica waits in vain. */

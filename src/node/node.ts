@@ -17,7 +17,7 @@ import type { NodeInside } from './inside.ts';
 import { Invitations } from './invitations.ts';
 import { Joining } from './joining.ts';
 import { LagMeter } from './lag.ts';
-import { LostMajority } from './lost-majority.ts';
+import { LostMajority, SURVIVORS_TIMEOUTS } from './lost-majority.ts';
 import { MembershipManager } from './membership-manager.ts';
 import type { NodeOptions } from './node-options.ts';
 import { NodeSession } from './node-session.ts';
@@ -405,16 +405,17 @@ export class Node implements NodeInside {
       'a majority of the voters lost what was not synced: going on with what is left',
       { index: this.replica.raft.lastIndex },
     );
-    this.recovered();
+    const survivor = this.lostMajority.survivor((id) => this.peers.connected(id) !== undefined);
+    this.recovered(survivor ? SURVIVORS_TIMEOUTS * this.timing.electionTicks : 0);
     this.#campaignAlone();
   }
 
   /** This replica counts again: its boot is stored first, synced. */
-  recovered(): void {
+  recovered(patience = 0): void {
     this.recovering = false;
     const { storage, platform } = this.options;
     this.saveIdentity({ ...this.identity, ...wholeBoot(storage, platform) });
-    this.replica.withRaft((raft) => raft.recovered());
+    this.replica.withRaft((raft) => raft.recovered(patience));
     this.options.transport.refreshHello();
   }
 

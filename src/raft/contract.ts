@@ -178,9 +178,10 @@ export interface Raft {
   peerRestarted(peer: ReplicaId, recovering: boolean): void;
   /**
    * This replica is no longer recovering: after `recoveredAt`, or because the caller knows that nobody is left to
-   * recover from (the documented loss when a majority recovers; a founder whose peers are all pristine).
+   * recover from (the documented loss when a majority recovers; a founder whose peers are all pristine). It votes at
+   * once, and lets others stand for election first for `patience` ticks.
    */
-  recovered(): void;
+  recovered(patience?: number): void;
   /**
    * A snapshot is being put in place of the log and the state (rules E6, S11). While true this replica does not
    * campaign, takes no appends and gives out no committed entries; `installed` ends it, or a call with false.

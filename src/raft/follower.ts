@@ -31,12 +31,34 @@ export function handleAppend(core: Core, append: Message): void {
   const last = append.index + append.entries.length;
   if (append.index < log.commit) {
     // What is committed here is in every leader's log: only what lies behind it is news.
+    checkCommitted(core, append);
     const news = append.entries.slice(log.commit - append.index);
     takeEntries(core, append, news, Math.max(last, log.commit));
   } else if (log.matches(append.index, append.logTerm)) {
     takeEntries(core, append, append.entries, last);
   } else {
     refuseAppend(core, append);
+  }
+}
+
+/**
+ * A leader without an entry that is committed here leads after a loss (decision 0011), or something is badly wrong. To go on
+ * would make replicas differ in silence (rule R3).
+ */
+function checkCommitted({ log }: Core, append: Message): void {
+  checkTerm(append.index, append.logTerm);
+  for (const { index, term } of append.entries) {
+    if (index > log.commit) return;
+    checkTerm(index, term);
+  }
+
+  function checkTerm(index: LogIndex, term: Term): void {
+    const own = log.termAt(index);
+    assert(
+      own === null || own === term,
+      () =>
+        `entry ${index} of term ${own} is committed here, and the leader of term ${append.term} has another one: the cluster went on without what this replica holds; wipe its data folder, and it will join anew`,
+    );
   }
 }
 

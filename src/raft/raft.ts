@@ -167,8 +167,10 @@ class RaftCore implements Raft {
     restartPeer(this.#input(), peer, recovering);
   }
 
-  recovered(): void {
-    this.#input().recovering = false;
+  recovered(patience: number = 0): void {
+    const core = this.#input();
+    core.recovering = false;
+    if (patience > 0) core.electionElapsed = -patience;
   }
 
   setInstalling(installing: boolean): void {

@@ -127,17 +127,46 @@ describe('recovering', () => {
     },
   );
 
-  test('a majority lost power: the whole replica is waited for, and its log wins', () => {
-    const cluster = founded(6, RELAXED);
-    const whole = cluster.leader()!.id;
-    cluster.execute(whole, 'INSERT INTO t (id) VALUES (1)');
-    for (const id of others(cluster, whole)) {
+  test.each(Array.from({ length: 12 }, (_, i) => 20 + i))(
+    'a majority lost power: the whole replica is waited for, and its log wins (seed %d)',
+    (seed) => {
+      const cluster = founded(seed, RELAXED);
+      const leader = cluster.leader()!.id;
+      // Whether it led or followed: what it holds is all that is left of what was acknowledged.
+      const whole = seed % 2 === 0 ? leader : others(cluster, leader)[0]!;
+      const lost = others(cluster, whole);
+      cluster.execute(whole, 'INSERT INTO t (id) VALUES (1)');
+      for (const id of lost) cluster.member(id).process.crash({ survives: () => false });
+      if (seed % 3 === 0) cluster.member(whole).process.kill();
+      cluster.world.run(seed % 4 === 0 ? 5000 : 500);
+      for (const { process } of cluster.members) if (!process.alive) process.restart();
+      cluster.elect(20_000);
+      cluster.converge();
+      expect(cluster.rows(whole, 'SELECT count(*) FROM t')).toEqual([[1]]);
+    },
+  );
+
+  test('a whole replica that comes back too late stops and says so, and joins anew when it is wiped (R3)', () => {
+    const cluster = founded(40, { sync: { mode: 'interval', ms: 500 } });
+    // The founding is synced everywhere, the next write nowhere.
+    cluster.world.run(2000);
+    const whole = cluster.leader()!;
+    cluster.execute(whole.id, 'INSERT INTO t (id) VALUES (1)');
+    const lost = others(cluster, whole.id);
+    for (const id of lost) {
       cluster.member(id).process.crash({ survives: () => false });
     }
-    cluster.world.run(500);
-    for (const { process } of cluster.members) if (!process.alive) process.restart();
-    cluster.elect(20_000);
+    cluster.world.network.isolate(whole.process.name);
+    for (const { process } of cluster.members) if (process !== whole.process) process.restart();
+    cluster.opened(lost[0]!);
+    cluster.execute(lost[0]!, 'CREATE TABLE IF NOT EXISTS after (x)');
+    cluster.world.network.healAll();
+    cluster.until(() => !cluster.member(whole.id).service.live().ok, 5000, 'does not stop');
+    expect(whole.service.live().reasons.join()).toContain('wipe its data folder');
+    whole.process.kill();
+    whole.process.wipe();
+    whole.process.restart();
     cluster.converge();
-    expect(cluster.rows(whole, 'SELECT count(*) FROM t')).toEqual([[1]]);
+    expect(cluster.rows(whole.id, 'SELECT count(*) FROM after')).toEqual([[0]]);
   });
 });
