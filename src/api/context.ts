@@ -1,6 +1,6 @@
 /** What the routes of one API share. */
 import type { NodeLimits } from '../config/limits.ts';
-import type { NodeService } from '../node/contract.ts';
+import type { NodeService, ReadClient } from '../node/contract.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Outcome } from '../wire/error.ts';
 import type { Authenticator, Identity } from './auth.ts';
@@ -50,6 +50,14 @@ export interface Call<B = undefined> {
   readonly path: { readonly [name: string]: string };
   /** The parameters behind `?`; null without. */
   readonly query: URLSearchParams | null;
+  /** The connection that the request came over, where the runtime tells. */
+  readonly client: ReadClient | undefined;
   /** What is known of the write so far; goes into an error that is not an operating one. */
   outcome: Outcome;
+}
+
+/** What a runtime may hand to `app.fetch` beside a request. */
+export interface RequestEnvironment {
+  /** The connection that it came over: the same object for all its requests. */
+  readonly client?: ReadClient | undefined;
 }

@@ -5,7 +5,7 @@ import { asQuorliteError, QuorliteError } from '../wire/error.ts';
 import { sayWhoServed } from './answer.ts';
 import type { Identity } from './auth.ts';
 import { refuseForms } from './body.ts';
-import type { ApiContext, Call } from './context.ts';
+import type { ApiContext, Call, RequestEnvironment } from './context.ts';
 import { corsHeaders } from './cors.ts';
 import { problemResponse } from './problem.ts';
 import type { AnyRoute } from './route.ts';
@@ -65,6 +65,7 @@ function openCall(api: ApiContext, route: AnyRoute, c: Context): Mutable {
     body: undefined,
     path: route.path.includes(':') ? (c.req.param() as { [name: string]: string }) : {},
     query: url.includes('?') && route.access !== 'open' ? readQuery(route, url) : null,
+    client: (c.env as RequestEnvironment | undefined)?.client,
     outcome: 'not-applied',
   };
 }

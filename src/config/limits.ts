@@ -26,6 +26,8 @@ export interface NodeLimits {
   readonly maxBatchCommands: number;
   readonly maxBatchBytes: number;
   readonly maxPendingReads: number;
+  readonly maxRunningReads: number;
+  readonly maxClientReads: number;
   readonly maxInboxBytes: number;
   readonly maxConnections: number;
   readonly maxOpenStreams: number;
@@ -68,6 +70,14 @@ export const NODE_LIMITS: { readonly [N in LimitName]: LimitSpec } = {
   maxBatchCommands: limit('count', 4096, 1, 1e6, 'commands joined into one log entry'),
   maxBatchBytes: bytes(MIB, 'operations joined into one log entry (a larger one goes alone)'),
   maxPendingReads: limit('count', 10_000, 1, 1e7, 'reads waiting for a leader or an index'),
+  maxRunningReads: limit(
+    'count',
+    32,
+    1,
+    10_000,
+    'reads beyond their first slice, each with up to maxReadBytes',
+  ),
+  maxClientReads: limit('count', 4, 1, 10_000, 'those of one connection; its others wait'),
   maxInboxBytes: bytes(
     64 * MIB,
     'messages of peers received and not yet taken in; more are dropped',

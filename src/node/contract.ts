@@ -25,6 +25,12 @@ export interface WriteRequest {
   readonly timeoutMs: number;
 }
 
+/** Who asks for reads, such as a connection: the same object for all that it asks. */
+export interface ReadClient {
+  /** Bytes of answers that it has not taken yet. */
+  readonly bufferedBytes: number;
+}
+
 /** A read. */
 export interface QueryRequest {
   readonly sql: string;
@@ -38,6 +44,8 @@ export interface QueryRequest {
   /** Defaults from the node's limits; `Infinity` for streams. */
   readonly maxRows?: number | undefined;
   readonly maxBytes?: number | undefined;
+  /** Clients share a node evenly, whatever each of them asks for at once. */
+  readonly client?: ReadClient | undefined;
 }
 
 /** What a read gave. */

@@ -43,6 +43,8 @@ function queueSamples(node: NodeInside): Sample[] {
     ['writes_pending', 'gauge', 'Writes accepted and not answered', proposals.pending],
     ['reads_pending', 'gauge', 'Reads behind their gate', reads.pending],
     ['inbox_dropped_total', 'counter', 'Messages of peers dropped for lack of room', inboxDropped],
+    ['reads_running', 'gauge', 'Reads beyond their first slice', reads.places.running],
+    ['reads_queued', 'gauge', 'Reads waiting to run beyond it', reads.places.waiting],
     ['streams_open', 'gauge', 'Open row streams', reads.streams.size],
   ];
 }

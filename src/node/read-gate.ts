@@ -11,7 +11,10 @@ import { asQuorliteError, QuorliteError } from '../wire/error.ts';
 import { type SqlValue, toSqlParams } from '../wire/value.ts';
 import type { ApplyWaiters } from './apply-waiters.ts';
 import type { Callback, QueryRequest, QueryResult, QueryStream } from './contract.ts';
+import { FirstLooks } from './first-looks.ts';
+import { type Place, ReadPlaces } from './read-places.ts';
 import { ReadStreams } from './read-streams.ts';
+import { Turns } from './turns.ts';
 
 /** Longest single engine call while it runs inline, as a part of the election timeout. */
 const INLINE_PART = 4;
@@ -55,14 +58,21 @@ export class ReadGate {
   readonly #slicing = new Set<(error: QuorliteError) => void>();
   #nextRound = 1;
   #closed: QuorliteError | null = null;
+  readonly #turns: Turns;
+  readonly #looks: FirstLooks;
+  readonly places: ReadPlaces;
   readonly streams: ReadStreams;
 
   constructor(host: ReadGateHost) {
     this.#host = host;
+    const { limits, now, soon } = host;
+    this.#turns = new Turns({ now, soon, turnMs: () => this.#sliceMs() });
+    this.#looks = new FirstLooks({ limits, now, soon });
+    this.places = new ReadPlaces({ limits, now });
     this.streams = new ReadStreams({
-      limits: host.limits,
-      now: host.now,
-      soon: host.soon,
+      limits,
+      now,
+      turns: this.#turns,
       sliceMs: () => this.#sliceMs(),
       heldBytes: () => {
         const { pageBytes = 0, pages = 0 } = host.stateMachine().stats();
@@ -72,7 +82,7 @@ export class ReadGate {
   }
 
   get pending(): number {
-    return this.#waiting.size;
+    return this.#waiting.size + this.#looks.waiting;
   }
 
   /** Runs a read to its end. Returns how to give up: before the gate, or between two slices. */
@@ -196,6 +206,7 @@ export class ReadGate {
 
   expire(leaderKnown: boolean): void {
     this.streams.expire();
+    this.places.expire();
     const now = this.#host.now();
     for (const waiting of this.#waiting) {
       if (waiting.deadline > now) continue;
@@ -213,6 +224,8 @@ export class ReadGate {
   close(error: QuorliteError): void {
     this.#closed = error;
     this.answerAll(error);
+    this.#looks.refuseAll(error);
+    this.places.refuseAll(error);
     this.#endRunning(error);
   }
 
@@ -257,16 +270,76 @@ export class ReadGate {
   }
 
   #run(request: QueryRequest, done: Callback<QueryResult>): () => void {
+    const { client } = request;
+    if (this.#looks.isFree(client)) {
+      if (this.#isAnswered(request, done)) return nothing;
+      this.#looks.spent();
+      return this.#runWithPlace(request, done);
+    }
+    let stop = this.#looks.wait({
+      client,
+      deadline: this.#host.now() + request.timeoutMs,
+      look: () => {
+        if (this.#isAnswered(request, done)) return true;
+        stop = this.#runWithPlace(request, done);
+        return false;
+      },
+      refuse: (error) => done(error, null),
+    });
+    return () => stop();
+  }
+
+  /** Answers a read that fits into a slice, or cannot be. */
+  #isAnswered(request: QueryRequest, done: Callback<QueryResult>): boolean {
     try {
       const read = this.#request(request, this.#host.limits.readDeadlineMs);
-      const machine = this.#host.stateMachine();
-      const fast = machine.readNow(read);
-      if (fast) {
-        const { columns, rows, index } = fast;
-        done(null, { columns, rows, index, lagMs: this.lagNow() });
-        return nothing;
-      }
-      return this.#runInSlices(machine.openRead(read), done);
+      const fast = this.#host.stateMachine().readNow(read);
+      if (!fast) return false;
+      const { columns, rows, index } = fast;
+      done(null, { columns, rows, index, lagMs: this.lagNow() });
+    } catch (error) {
+      done(asQuorliteError(error, 'not-applied'), null);
+    }
+    return true;
+  }
+
+  /** Runs a read that takes longer, in slices, as soon as it has a place. */
+  #runWithPlace(request: QueryRequest, done: Callback<QueryResult>): () => void {
+    let stop = nothing;
+    const place: Place = this.places.ask(
+      request.client,
+      this.#host.now() + request.timeoutMs,
+      () => {
+        // Later: whoever gives the place away may be amid the end of another read.
+        this.#turns.after(() => {
+          if (left) return;
+          stop = this.#start(request, (error, result) => {
+            leave();
+            done(error, result);
+          });
+        });
+      },
+      (error) => done(error, null),
+    );
+    let left = false;
+    const leave = (): void => {
+      left = true;
+      place.leave();
+    };
+    return () => {
+      stop();
+      leave();
+    };
+  }
+
+  #start(request: QueryRequest, done: Callback<QueryResult>): () => void {
+    if (this.#closed) {
+      done(this.#closed, null);
+      return nothing;
+    }
+    try {
+      const read = this.#request(request, this.#host.limits.readDeadlineMs);
+      return this.#runInSlices(this.#host.stateMachine().openRead(read), done);
     } catch (error) {
       done(asQuorliteError(error, 'not-applied'), null);
       return nothing;
@@ -286,13 +359,13 @@ export class ReadGate {
       if (!this.#slicing.has(finish)) return;
       try {
         if (cursor.next(rows, Number.POSITIVE_INFINITY, this.#sliceMs())) finish(null);
-        else this.#host.soon(slice);
+        else this.#turns.after(slice);
       } catch (error) {
         finish(asQuorliteError(error, 'not-applied'));
       }
     };
     this.#slicing.add(finish);
-    this.#host.soon(slice);
+    this.#turns.after(slice);
     return () => {
       if (this.#slicing.delete(finish)) cursor.close();
     };

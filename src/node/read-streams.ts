@@ -7,12 +7,14 @@ import type { ReadCursor } from '../state-machine/contract.ts';
 import { asQuorliteError, QuorliteError } from '../wire/error.ts';
 import type { SqlValue } from '../wire/value.ts';
 import type { QueryStream } from './contract.ts';
+import type { Turns } from './turns.ts';
 
 /** What streams need of the node around them. */
 export interface ReadStreamsHost {
   readonly limits: NodeLimits;
   now(): number;
-  soon(run: () => void): void;
+  /** Slices take turns with those of other reads. */
+  readonly turns: Turns;
   /** Bytes of page versions that only readers still need. */
   heldBytes(): number;
   /** Engine time of one slice. */
@@ -84,13 +86,15 @@ export class ReadStreams {
         const done = cursor.next(rows, maxRows - rows.length, this.#host.sliceMs());
         if (done) open.close();
         if (done || rows.length >= maxRows) callback(null, rows, done);
-        else this.#host.soon(slice);
+        else this.#host.turns.after(slice);
       } catch (error) {
         open.close();
         callback(asQuorliteError(error, 'not-applied'), [], true);
       }
     };
-    slice();
+    // At once where nobody waits: most portions take far less than a slice.
+    if (this.#host.turns.idle) slice();
+    else this.#host.turns.after(slice);
   }
 
   /** Ends streams that hold their snapshot too long; called on ticks. */

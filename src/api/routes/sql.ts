@@ -105,7 +105,8 @@ const queryBody: Shape<QueryBody> = object<QueryBody>(
 async function query(call: Call<QueryBody>): Promise<Response> {
   const { sql, params, minIndex, history, format, consistency = 'linearizable' } = call.body;
   const timeoutMs = timeoutOf(call, call.body.timeoutMs);
-  const request = { sql, params, consistency, minIndex, history, timeoutMs };
+  const { client } = call;
+  const request = { sql, params, consistency, minIndex, history, timeoutMs, client };
   const { columns, rows, index, lagMs } = await untilDone<QueryResult>(call, (resolve, reject) =>
     call.api.service.query(request, (error, result) => {
       if (error !== null) reject(error);

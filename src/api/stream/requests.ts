@@ -106,6 +106,7 @@ export class Requests {
       minIndex: query.minIndex || undefined,
       history: query.history || undefined,
       timeoutMs: this.#timeout(query.timeoutMs),
+      client: this.#connection,
       maxRows: query.stream ? Number.POSITIVE_INFINITY : query.maxRows || undefined,
       maxBytes: query.stream ? Number.POSITIVE_INFINITY : query.maxBytes || undefined,
     };

@@ -8,6 +8,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { ReadClient } from '../../node/contract.ts';
 
 /** What connections are allowed, and what happens beyond. */
 export interface ConnectionOptions {
@@ -21,6 +22,8 @@ export interface ConnectionOptions {
 
 /** The connections of a server; upgraded ones belong to somebody else. */
 export interface Connections {
+  /** The connection that a request came over, as reads know it; undefined when it is gone. */
+  clientOf(request: IncomingMessage): ReadClient | undefined;
   /** Closes connections without a request now, the others after their answers. */
   drain(): void;
 }
@@ -28,7 +31,9 @@ export interface Connections {
 /** How often connections are looked at. */
 export const TICK_MS = 1_000;
 
-interface Watched {
+interface Watched extends ReadClient {
+  /** Answers that are not sent yet: of pipelined requests, each waits for those before it. */
+  readonly answers: Set<ServerResponse>;
   /** Requests in flight: more than one when they are pipelined. */
   requests: number;
   /** The newest of them. */
@@ -62,7 +67,7 @@ export function watchConnections(server: Server, options: ConnectionOptions): Co
   }
 
   server.on('connection', (socket: Socket) => {
-    connections.set(socket, { requests: 0, request: null, idleFrom: -1, ticks: 0 });
+    connections.set(socket, watch());
     socket.once('close', () => connections.delete(socket));
   });
   server.on('upgrade', (request: IncomingMessage) => connections.delete(request.socket));
@@ -71,10 +76,12 @@ export function watchConnections(server: Server, options: ConnectionOptions): Co
     const watched = connections.get(socket);
     if (watched === undefined) return;
     watched.requests++;
+    watched.answers.add(response);
     watched.request = request;
     watched.ticks = 0;
     response.once('close', () => {
       watched.requests--;
+      watched.answers.delete(response);
       watched.ticks = 0;
       if (watched.requests > 0) return;
       watched.request = null;
@@ -84,9 +91,26 @@ export function watchConnections(server: Server, options: ConnectionOptions): Co
   });
 
   return {
+    clientOf: ({ socket }) => connections.get(socket),
     drain() {
       draining = true;
       for (const [socket, { requests }] of connections) if (requests === 0) socket.destroy();
+    },
+  };
+}
+
+function watch(): Watched {
+  const answers = new Set<ServerResponse>();
+  return {
+    answers,
+    requests: 0,
+    request: null,
+    idleFrom: -1,
+    ticks: 0,
+    get bufferedBytes() {
+      let bytes = 0;
+      for (const { writableLength } of answers) bytes += writableLength;
+      return bytes;
     },
   };
 }

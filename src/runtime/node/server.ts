@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
+import type { RequestEnvironment } from '../../api/context.ts';
 import { problemResponse } from '../../api/problem.ts';
 import { formatHostPort, isLoopback } from '../../config/address.ts';
 import { DEFAULT_LIMITS, type NodeLimits } from '../../config/limits.ts';
@@ -67,11 +68,17 @@ export async function listenNode(options: ListenOptions): Promise<NodeServer> {
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
     },
-    getRequestListener((request, env) => (app ? app.fetch(request, env) : nothingHere()), {
-      hostname: host,
-      errorHandler: explain,
-    }),
+    getRequestListener(
+      (request, env) => (app ? app.fetch(request, tellClient(env)) : nothingHere()),
+      {
+        hostname: host,
+        errorHandler: explain,
+      },
+    ),
   );
+  function tellClient(env: { readonly incoming: unknown }): RequestEnvironment {
+    return { client: connections.clientOf(env.incoming as IncomingMessage) };
+  }
   const connections = watchConnections(server, {
     headersMs: limits.headersMs,
     requestMs: Math.max(REQUEST_MS, limits.headersMs),
