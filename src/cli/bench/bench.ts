@@ -38,7 +38,7 @@ export const benchCommand: Command = {
       help: 'operations outstanding at a time',
       fallback: '1,4,16,64,256',
     },
-    seconds: { type: 'integer', help: 'length of each run', fallback: '3' },
+    seconds: { type: 'text', shape: 'N', help: 'length of each run', fallback: '3' },
     workloads: {
       type: 'text',
       shape: 'NAME,…',
@@ -75,6 +75,9 @@ export const benchCommand: Command = {
   run: bench,
 };
 
+/** A shorter run measures its own start. */
+const SHORTEST_SECONDS = 0.1;
+
 /** One line of the table. */
 interface BenchRow extends Omit<LoopResult, 'firstError'> {
   readonly workload: string;
@@ -90,8 +93,7 @@ async function bench(invocation: Invocation): Promise<number> {
   const { flags, output } = invocation;
   const chosen = chooseWorkloads(flags);
   const concurrencies = readConcurrencies(flags.text('concurrency') ?? '1,4,16,64,256');
-  const seconds = flags.integer('seconds') ?? 3;
-  if (seconds < 1) throw new UsageError('--seconds must be at least 1');
+  const seconds = readSeconds(flags.text('seconds') ?? '3');
   const connection = await open(invocation);
   const results: BenchRow[] = [];
   try {
@@ -112,6 +114,14 @@ async function bench(invocation: Invocation): Promise<number> {
   const where = flags.on('embedded') ? {} : { url: targetOf(invocation, invocation.words).urls[0] };
   output.result({ ...where, results }, () => output.line(legend(connection.transport)));
   return results.some(({ errors }) => errors > 0) ? ExitCode.failed : ExitCode.ok;
+}
+
+function readSeconds(text: string): number {
+  const seconds = /^\d{1,9}(\.\d{1,3})?$/.test(text) ? Number(text) : 0;
+  if (seconds < SHORTEST_SECONDS) {
+    throw new UsageError(`--seconds must be a number, at least ${SHORTEST_SECONDS}, not ${text}`);
+  }
+  return seconds;
 }
 
 async function open(invocation: Invocation): Promise<BenchConnection> {
