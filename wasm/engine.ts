@@ -188,8 +188,8 @@ export interface Statement {
   /** A REAL, also ±Infinity; NaN is refused. */
   bindReal(index: number, value: number): void;
   bindText(index: number, value: string): void;
-  /** Text given as UTF-8 bytes, copied. */
-  bindTextBytes(index: number, utf8: Uint8Array): void;
+  /** Text given as UTF-8: `bytes[start, end)`, by default all of them, copied. */
+  bindTextBytes(index: number, bytes: Uint8Array, start?: number, end?: number): void;
   bindBlob(index: number, value: Uint8Array): void;
   /** Binds by JavaScript type: safe integers except −0 as INTEGER, other numbers as REAL, booleans never. */
   bind(index: number, value: SqlValue): void;

@@ -91,9 +91,16 @@ export interface RaftEnvelope {
   readonly leaderLag: number;
 }
 
-/** A consensus message as parts: a header of its own, then the entries' records without copying them. */
+/** Where headers of consensus messages are put together: the transport copies its parts before it returns. */
+const header = new ByteWriter(128);
+
+/**
+ * A consensus message as parts: a header of its own, then the entries' records without copying them. The header is valid
+ * until the next call.
+ */
 export function raftFrame(envelope: RaftEnvelope, message: Message): Uint8Array[] {
-  const out = new ByteWriter(128);
+  const out = header;
+  out.length = 0;
   out.u8(Kind.raft);
   out.uint(envelope.cluster);
   out.f64(envelope.sentAt);

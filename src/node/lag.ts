@@ -76,9 +76,24 @@ export class LagMeter {
   }
 
   #quorumTime(now: number, self: ReplicaId, voters: readonly ReplicaId[]): number {
-    const times = voters.map((id) => (id === self ? now : (this.#echoed.get(id) ?? -1)));
-    times.sort((a, b) => b - a);
-    return times[Math.floor(voters.length / 2)]!;
+    // Asked for every message: the few voters are counted instead of sorted. Whoever has a quorum of voters at or behind
+    // it counts, and the newest of those is the answer.
+    const wanted = Math.floor(voters.length / 2) + 1;
+    let newest = -1;
+    for (let i = 0; i < voters.length; i++) {
+      const time = this.#echoTime(voters[i]!, now, self);
+      if (time <= newest) continue;
+      let reached = 0;
+      for (let k = 0; k < voters.length; k++) {
+        if (this.#echoTime(voters[k]!, now, self) >= time) reached++;
+      }
+      if (reached >= wanted) newest = time;
+    }
+    return newest;
+  }
+
+  #echoTime(voter: ReplicaId, now: number, self: ReplicaId): number {
+    return voter === self ? now : (this.#echoed.get(voter) ?? -1);
   }
 
   /** How long ago a peer answered, as a leader sees it; null when never. */

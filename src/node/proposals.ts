@@ -22,6 +22,8 @@ import { isPassing, noAnswer, notDone, refusedInDoubt, tooLarge } from './write-
 
 /** Entries in flight beyond which arriving writes gather in the next batch: what makes group commit. */
 const MAX_BATCHES_IN_FLIGHT = 4;
+/** How nearly every command is proposed. */
+const PLAIN: Manner = { slow: false, alone: false };
 
 /** What proposals need of the node around them. */
 export interface ProposalsHost extends ForwardingHost {
@@ -31,7 +33,7 @@ export interface ProposalsHost extends ForwardingHost {
   /** Wakes the loop. */
   wake(): void;
   /** Whether a command must have an entry to itself. */
-  needsOwnEntry(body: Uint8Array): boolean;
+  needsOwnEntry(bytes: Uint8Array, start: number, end: number): boolean;
   validate(body: Uint8Array): void;
   maxEntryBytes(): number;
   /** Calls back when `index` is applied here. */
@@ -94,12 +96,12 @@ export class Proposals {
       const encodedHere = typeof request.operation === 'function';
       if (encodedHere) request.operation(builder.writer);
       else builder.writer.raw(request.operation);
-      const body = builder.writer.bytes.subarray(bodyAt, builder.writer.length);
       // Bytes from elsewhere may be malformed, and their sender should hear of it at once. Looking at what was just encoded
       // here would cost a third of a write.
-      if (!encodedHere) this.#host.validate(body);
-      if (body.length + 1024 > this.#host.maxEntryBytes()) throw tooLarge(body.length);
-      return this.#enter(batch, body, own, header.sequence, request.timeoutMs, done);
+      if (!encodedHere) this.#host.validate(request.operation as Uint8Array);
+      const bytes = builder.writer.length - bodyAt;
+      if (bytes + 1024 > this.#host.maxEntryBytes()) throw tooLarge(bytes);
+      return this.#enter(batch, bodyAt, own, header.sequence, request.timeoutMs, done);
     } catch (error) {
       builder.cancel();
       this.#batches.refused(batch);
@@ -121,26 +123,28 @@ export class Proposals {
 
   #enter(
     batch: Batch,
-    body: Uint8Array,
+    bodyAt: number,
     own: boolean,
     sequence: number,
     timeoutMs: number,
     done: (outcome: CommandOutcome) => void,
   ): PendingWrite {
-    const manner = this.#manner(body);
-    const { start, end } = batch.builder.end();
+    const { builder } = batch;
+    const manner = this.#manner(builder.writer.bytes, bodyAt, builder.writer.length);
     const write = pendingWrite(done, this.#host.now() + timeoutMs, own, sequence);
-    write.builder = batch.builder;
-    write.start = start;
-    write.end = end;
+    write.builder = builder;
+    write.start = builder.end();
+    write.end = builder.bytes;
     this.#waiting.push(write);
     this.#batches.enter(batch, write, manner);
     this.#host.wake();
     return write;
   }
 
-  #manner(body: Uint8Array): Manner {
-    return { slow: operationIsSlow(body), alone: this.#host.needsOwnEntry(body) };
+  #manner(bytes: Uint8Array, start: number, end: number): Manner {
+    const slow = operationIsSlow(bytes, start);
+    const alone = this.#host.needsOwnEntry(bytes, start, end);
+    return slow || alone ? { slow, alone } : PLAIN;
   }
 
   /** Commands that another node forwarded; answers go through `done` without a deadline of their own. */
@@ -153,7 +157,7 @@ export class Proposals {
       this.#admit();
       const { body, sequence } = decodeCommand(command);
       this.#host.validate(body);
-      this.#take(command, sequence, this.#manner(body), done);
+      this.#take(command, sequence, this.#manner(body, 0, body.length), done);
     } catch (error) {
       done({ ok: false, index: 0, error: asQuorliteError(error, 'not-applied') });
     }
@@ -181,7 +185,7 @@ export class Proposals {
   tick(): void {
     if (!this.#leading || this.#closed) return;
     const operation = operationBytes((out) => writeOperation(out, { op: 'tick' }));
-    this.#take(encodeCommand(NO_SESSION, operation), 0, { slow: false, alone: false }, () => {});
+    this.#take(encodeCommand(NO_SESSION, operation), 0, PLAIN, () => {});
   }
 
   /** This node leads from now on and stamps entries with `stamper`. */
@@ -236,7 +240,7 @@ export class Proposals {
   #rebatch(): void {
     for (const write of this.#takeUnsent()) {
       const { body } = decodeCommand(commandBytes(write));
-      this.#batches.push(write, this.#manner(body));
+      this.#batches.push(write, this.#manner(body, 0, body.length));
     }
   }
 

@@ -79,8 +79,6 @@ class Service implements NodeService {
 
   #submit(request: WriteRequest, done: (outcome: CommandOutcome) => void): () => void {
     const { session, key } = request;
-    const gaveUp = (outcome: 'unknown' | 'not-applied'): QuorliteError =>
-      new QuorliteError('ABORTED', 'the caller gave up', { outcome });
     if (!session && !key) {
       const handle = this.#node.session.write(request, done);
       return () => this.#node.session.abandon(handle, gaveUp);
@@ -220,4 +218,8 @@ class Service implements NodeService {
       for (const each of this.#ending.splice(0)) each(error);
     });
   }
+}
+
+function gaveUp(outcome: 'unknown' | 'not-applied'): QuorliteError {
+  return new QuorliteError('ABORTED', 'the caller gave up', { outcome });
 }

@@ -31,13 +31,14 @@ export interface StatementLogOptions {
 export function withStatementLog(service: NodeService, options: StatementLogOptions): NodeService {
   const { logger, logStatements, slowQueryMs } = options;
 
-  /** A statement that began at `begun` has ended. `read` is asked for its text only when there is something to say. */
-  function ended(begun: number, error: QuorliteError | null, read: () => Statement | null): void {
-    const ms = options.monotonicMs() - begun;
-    const slow = ms >= slowQueryMs;
-    if (!slow && !logStatements) return;
-    const statement = read();
+  /** Whether there is something to say of a statement that took `ms`. Asked of each one, so it costs next to nothing. */
+  function isSaid(ms: number): boolean {
+    return ms >= slowQueryMs || logStatements;
+  }
+
+  function say(ms: number, error: QuorliteError | null, statement: Statement | null): void {
     if (statement === null) return;
+    const slow = ms >= slowQueryMs;
     const sql = logStatements ? shorten(statement.sql) : undefined;
     const fields = { op: statement.op, ms: Math.round(ms), code: error?.code, sql };
     if (slow) logger.warn('slow query', fields);
@@ -57,21 +58,24 @@ export function withStatementLog(service: NodeService, options: StatementLogOpti
     write(request, done) {
       const begun = options.monotonicMs();
       return service.write(request, (outcome) => {
-        ended(begun, outcome.ok ? null : outcome.error, () => statementOf(request));
+        const ms = options.monotonicMs() - begun;
+        if (isSaid(ms)) say(ms, outcome.ok ? null : outcome.error, statementOf(request));
         done(outcome);
       });
     },
     query(request, done) {
       const begun = options.monotonicMs();
       return service.query(request, (error, result) => {
-        ended(begun, error, () => ({ op: 'query', sql: request.sql }));
+        const ms = options.monotonicMs() - begun;
+        if (isSaid(ms)) say(ms, error, { op: 'query', sql: request.sql });
         done(error, result);
       });
     },
     stream(request, done) {
       const begun = options.monotonicMs();
       return service.stream(request, (error, stream) => {
-        ended(begun, error, () => ({ op: 'stream', sql: request.sql }));
+        const ms = options.monotonicMs() - begun;
+        if (isSaid(ms)) say(ms, error, { op: 'stream', sql: request.sql });
         done(error, stream);
       });
     },

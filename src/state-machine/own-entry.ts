@@ -1,6 +1,5 @@
 /** Which operations the node's batcher should not join with others. Never needed for safety. */
-import { ByteReader } from '../wire/bytes.ts';
-import { Op } from '../wire/operation.ts';
+import { Op, operationIsSlow } from '../wire/operation.ts';
 import { isRedoProne, maintenanceOf } from './sql-text.ts';
 
 const UPPER = 0xdf;
@@ -10,20 +9,29 @@ const HEAD_BYTES = 256;
 const decoder = new TextDecoder();
 
 /**
- * Whether the node's batcher should propose an operation alone: maintenance must be (VACUUM, `PRAGMA optimize`),
+ * Whether the node's batcher should propose the operation in `bytes[start, end)` alone: maintenance must be (VACUUM, `PRAGMA optimize`),
  * migrations and slow ones hold others up, and `OR ROLLBACK` or `OR FAIL` would make the commands before it run twice.
  */
-export function needsOwnEntry(body: Uint8Array): boolean {
-  const op = body[0];
+export function needsOwnEntry(bytes: Uint8Array, start: number, end: number): boolean {
+  const op = bytes[start];
   if (op === Op.migrate) return true;
   if (op !== Op.execute && op !== Op.txn && op !== Op.batch) return false;
-  if ((body[1]! & 1) !== 0) return true;
+  if (operationIsSlow(bytes, start)) return true;
   if (op !== Op.execute) return false;
-  const input = new ByteReader(body, 2);
-  const length = input.uint();
-  const end = Math.min(input.at + length, body.length);
-  if (!isSuspicious(body, input.at, end)) return false;
-  const head = decoder.decode(body.subarray(input.at, Math.min(end, input.at + HEAD_BYTES)));
+  return isTextAlone(bytes, start + 2, end);
+}
+
+/** Judges the text whose length stands at `at`, as a varint: this is asked of every write. */
+function isTextAlone(bytes: Uint8Array, at: number, end: number): boolean {
+  let length = 0;
+  let byte = 128;
+  for (let scale = 1; byte > 127 && at < end; scale *= 128) {
+    byte = bytes[at++]!;
+    length += (byte & 127) * scale;
+  }
+  const textEnd = Math.min(at + length, end);
+  if (!isSuspicious(bytes, at, textEnd)) return false;
+  const head = decoder.decode(bytes.subarray(at, Math.min(textEnd, at + HEAD_BYTES)));
   return maintenanceOf(head) !== null || isRedoProne(head);
 }
 
@@ -47,5 +55,5 @@ function isSuspicious(bytes: Uint8Array, at: number, end: number): boolean {
 function wordBehind(bytes: Uint8Array, at: number, end: number): number {
   while (at < end && bytes[at]! > 0x20) at++;
   while (at < end && bytes[at]! <= 0x20) at++;
-  return Math.min(at, bytes.length - 1);
+  return Math.min(at, end - 1);
 }

@@ -126,6 +126,7 @@ describe('needsOwnEntry', () => {
     ['a tick', { op: 'tick' }, false],
     ['an empty text', sql(''), false],
   ])('%s', (_, operation, alone) => {
-    expect(needsOwnEntry(operationBytes(operation))).toBe(alone);
+    const bytes = operationBytes(operation);
+    expect(needsOwnEntry(bytes, 0, bytes.length)).toBe(alone);
   });
 });

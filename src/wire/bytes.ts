@@ -7,6 +7,8 @@ import { QuorliteError } from './error.ts';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const TWO_32 = 4294967296;
+/** Integers are split here: 28 bits are four groups of seven, and 53 − 28 fit into 32-bit arithmetic. */
+const TWO_28 = 268435456;
 /** Up to this many UTF-16 units, copying ASCII by hand beats `TextEncoder`. */
 const SHORT_TEXT = 48;
 
@@ -14,11 +16,15 @@ const SHORT_TEXT = 48;
 export class ByteWriter {
   bytes: Uint8Array;
   length = 0;
-  #view: DataView;
+  /** Made when first needed: most writers never need one. */
+  #view: DataView | null = null;
 
   constructor(capacity: number = 256) {
     this.bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.bytes.buffer);
+  }
+
+  get #floats(): DataView {
+    return (this.#view ??= new DataView(this.bytes.buffer));
   }
 
   /** Makes room for `count` more bytes. */
@@ -28,7 +34,7 @@ export class ByteWriter {
     const grown = new Uint8Array(Math.max(need, this.bytes.length * 2));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
-    this.#view = new DataView(grown.buffer);
+    this.#view = null;
   }
 
   u8(value: number): void {
@@ -38,32 +44,36 @@ export class ByteWriter {
 
   u32(value: number): void {
     this.reserve(4);
-    this.#view.setUint32(this.length, value, true);
+    this.u32At(this.length, value);
     this.length += 4;
   }
 
   /** Overwrites four bytes written earlier. */
   u32At(position: number, value: number): void {
-    this.#view.setUint32(position, value, true);
+    const { bytes } = this;
+    bytes[position] = value;
+    bytes[position + 1] = value >>> 8;
+    bytes[position + 2] = value >>> 16;
+    bytes[position + 3] = value >>> 24;
   }
 
   /** An integer from 0 to 2^53 − 1 in eight bytes. */
   u53(value: number): void {
     this.reserve(8);
-    this.#view.setUint32(this.length, value % TWO_32, true);
-    this.#view.setUint32(this.length + 4, Math.floor(value / TWO_32), true);
+    this.u32At(this.length, value % TWO_32);
+    this.u32At(this.length + 4, Math.floor(value / TWO_32));
     this.length += 8;
   }
 
   f64(value: number): void {
     this.reserve(8);
-    this.#view.setFloat64(this.length, value, true);
+    this.#floats.setFloat64(this.length, value, true);
     this.length += 8;
   }
 
   int64(value: bigint): void {
     this.reserve(8);
-    this.#view.setBigInt64(this.length, value, true);
+    this.#floats.setBigInt64(this.length, value, true);
     this.length += 8;
   }
 
@@ -71,15 +81,23 @@ export class ByteWriter {
   uint(value: number): void {
     this.reserve(8);
     const { bytes } = this;
-    while (value > 0x7fffffff) {
-      bytes[this.length++] = (value % 128) | 128;
-      value = Math.floor(value / 128);
+    let at = this.length;
+    if (value > 0x7fffffff) {
+      const high = Math.floor(value / TWO_28);
+      const low = value - high * TWO_28;
+      bytes[at] = (low & 127) | 128;
+      bytes[at + 1] = ((low >>> 7) & 127) | 128;
+      bytes[at + 2] = ((low >>> 14) & 127) | 128;
+      bytes[at + 3] = (low >>> 21) | 128;
+      at += 4;
+      value = high;
     }
     while (value > 127) {
-      bytes[this.length++] = (value & 127) | 128;
+      bytes[at++] = (value & 127) | 128;
       value >>>= 7;
     }
-    bytes[this.length++] = value;
+    bytes[at] = value;
+    this.length = at + 1;
   }
 
   /** Raw bytes, no length. */
@@ -136,13 +154,17 @@ export class ByteReader {
   readonly bytes: Uint8Array;
   at: number;
   readonly end: number;
-  readonly #view: DataView;
+  #view: DataView | null = null;
 
   constructor(bytes: Uint8Array, start: number = 0, end: number = bytes.length) {
     this.bytes = bytes;
     this.at = start;
     this.end = end;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get #floats(): DataView {
+    const { bytes } = this;
+    return (this.#view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   }
 
   get remaining(): number {
@@ -161,34 +183,50 @@ export class ByteReader {
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4), true);
+    return this.#u32At(this.#take(4));
+  }
+
+  #u32At(at: number): number {
+    const { bytes } = this;
+    const high = (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    return (bytes[at]! | (bytes[at + 1]! << 8) | high) >>> 0;
   }
 
   u53(): number {
     const at = this.#take(8);
-    const high = this.#view.getUint32(at + 4, true);
+    const high = this.#u32At(at + 4);
     if (high > 0x1fffff) throw malformed('an integer exceeds 2^53 - 1');
-    return high * TWO_32 + this.#view.getUint32(at, true);
+    return high * TWO_32 + this.#u32At(at);
   }
 
   f64(): number {
-    return this.#view.getFloat64(this.#take(8), true);
+    return this.#floats.getFloat64(this.#take(8), true);
   }
 
   int64(): bigint {
-    return this.#view.getBigInt64(this.#take(8), true);
+    return this.#floats.getBigInt64(this.#take(8), true);
   }
 
   uint(): number {
     let value = this.u8();
     if (value < 128) return value;
     value &= 127;
-    for (let scale = 128; ; scale *= 128) {
+    for (let shift = 7; shift < 28; shift += 7) {
+      const byte = this.u8();
+      value |= (byte & 127) << shift;
+      if (byte < 128) return value;
+    }
+    for (let scale = TWO_28; ; scale *= 128) {
       const byte = this.u8();
       value += (byte & 127) * scale;
       if (value > Number.MAX_SAFE_INTEGER) throw malformed('an integer exceeds 2^53 - 1');
       if (byte < 128) return value;
     }
+  }
+
+  /** Goes past `count` bytes. */
+  skip(count: number): void {
+    this.#take(count);
   }
 
   /** `count` bytes as a view into the input. */

@@ -84,12 +84,12 @@ export class BatchBuilder {
 
   #commandAt = 0;
 
-  /** Ends the command; returns its bytes (header and body) as offsets into the record. */
-  end(): { start: number; end: number } {
+  /** Ends the command; returns where it begins in the record, header and all. It ends where the record does by now. */
+  end(): number {
     const { writer } = this;
     writer.u32At(this.#bodyAt - 4, writer.length - this.#bodyAt);
     this.count++;
-    return { start: this.#commandAt, end: writer.length };
+    return this.#commandAt;
   }
 
   /** Takes back the command that `begin` started. */

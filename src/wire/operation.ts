@@ -289,11 +289,13 @@ function readCounted<T>(input: ByteReader, read: () => T): T[] {
   return Array.from({ length: count }, read);
 }
 
-/** Whether encoded operation bytes are marked `slow`. */
-export function operationIsSlow(body: Uint8Array): boolean {
-  const op = body[0];
+/** Whether the operation encoded at `at` is marked `slow`. */
+export function operationIsSlow(bytes: Uint8Array, at: number = 0): boolean {
+  const op = bytes[at];
   if (op === Op.migrate) return true;
-  return (op === Op.execute || op === Op.txn || op === Op.batch) && (body[1]! & FLAG_SLOW) !== 0;
+  return (
+    (op === Op.execute || op === Op.txn || op === Op.batch) && (bytes[at + 1]! & FLAG_SLOW) !== 0
+  );
 }
 
 /** Bytes of one operation on its own. */

@@ -186,8 +186,8 @@ test('a batch of commands comes back with its header', () => {
   builder.cancel();
   builder.begin(6, 9, 4, key);
   builder.writer.text('second');
-  const range = builder.end();
-  const forwarded = builder.slice(range);
+  const start = builder.end();
+  const forwarded = builder.slice({ start, end: builder.bytes });
   builder.append(forwarded);
   const entry = stampEntry(builder.finish(11, 12, new Uint8Array(32).fill(3)), 1, 1, 1);
   const input = new ByteReader(entry.bytes, ENTRY_HEADER_BYTES);

@@ -78,8 +78,8 @@ export class HostedEngine implements Engine {
     this.#writers.get(store)?.supersede();
     store.abort();
     const linked = this.#link(store, host, true);
-    const { changesOffset } = this.#probed;
-    const writer = new WriterConnection(linked, store, limits, changesOffset, () => {
+    const { counters } = this.#probed;
+    const writer = new WriterConnection(linked, store, limits, counters, () => {
       if (this.#writers.get(store) === writer) this.#writers.delete(store);
     });
     this.#writers.set(store, writer);

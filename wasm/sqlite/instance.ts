@@ -76,6 +76,8 @@ export class Instance {
   #i32: Int32Array<ArrayBuffer>;
   #f64: Float64Array<ArrayBuffer>;
   #death: SqlError | null = null;
+  /** SQLite took a seed from its host since `forgetRandomness`. */
+  #seeded = false;
 
   constructor(modules: EngineModules, host: EngineHost, callbacks: Callbacks) {
     const start = modules.start ?? startSqlite;
@@ -103,6 +105,7 @@ export class Instance {
         ...callbacks,
         control: new WebAssembly.Global({ value: 'i32' }, this.control),
         random: (bytes: number, out: Pointer) => {
+          this.#seeded = true;
           host.random(this.u8.subarray(out, out + bytes));
           return bytes;
         },
@@ -154,6 +157,13 @@ export class Instance {
   /** Bytes of memory that the instance holds. */
   get memoryBytes(): number {
     return this.u8.length;
+  }
+
+  /** What SQLite makes random numbers of is forgotten: it takes a new seed when it needs the next one. */
+  forgetRandomness(): void {
+    if (!this.#seeded) return;
+    this.#seeded = false;
+    this.x.sqlite3_randomness(0, 0);
   }
 
   /** A signed 64-bit integer in memory. */

@@ -12,6 +12,8 @@ import { decodeText, encodeText } from './text.ts';
 
 const TRANSIENT = -1;
 const CELL_BYTES = 16;
+/** Up to this many bytes, copying one by one is faster than a view and a call. */
+const SHORT_TEXT_BYTES = 64;
 const TYPE_INTEGER = 1;
 const TYPE_REAL = 2;
 const TYPE_TEXT = 3;
@@ -130,8 +132,20 @@ export class CompiledStatement implements Statement {
     this.#bindBytes(index, pointer, bytes, true);
   }
 
-  bindTextBytes(index: number, utf8: Uint8Array): void {
-    this.#bindCopy(index, utf8, true);
+  bindTextBytes(
+    index: number,
+    bytes: Uint8Array,
+    start: number = 0,
+    end: number = bytes.length,
+  ): void {
+    const length = end - start;
+    if (length > SHORT_TEXT_BYTES) {
+      this.#bindCopy(index, bytes.subarray(start, end), true);
+      return;
+    }
+    const { u8, scratch } = this.#instance;
+    for (let i = 0; i < length; i++) u8[scratch + i] = bytes[start + i]!;
+    this.#bindBytes(index, scratch, length, true);
   }
 
   bindBlob(index: number, value: Uint8Array): void {

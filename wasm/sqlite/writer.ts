@@ -3,12 +3,12 @@ import type { Budget, EngineLimits, Writer } from '../engine.ts';
 import type { PageStore } from '../page-store.ts';
 import { Connection } from './connection.ts';
 import { NO_HEAP_LIMIT, WORD } from './control.ts';
+import { type CounterOffsets, Counters } from './counters.ts';
 import type { Pointer } from './exports.ts';
 import type { LinkedInstance } from './linked.ts';
 import type { CompiledStatement } from './statement.ts';
 
 const DBCONFIG_ENABLE_FKEY = 1002;
-const DBSTATUS_DEFERRED_FKS = 10;
 const STMTSTATUS_VM_STEP = 4;
 const STEPS_MAX = 0x7fffffff;
 const HEAP_MAX = 0xffffffff;
@@ -24,11 +24,10 @@ const SETTINGS = `
 export class WriterConnection extends Connection implements Writer {
   readonly interruptKind = 'steps' as const;
   readonly #store: PageStore;
-  /** Byte offset in SQLite's connection object of the counter behind `changes()`. */
-  readonly #changesAt: Pointer;
+  readonly #counters: Counters;
   readonly #onClose: () => void;
   #privileged = false;
-  /** `sqlite3_total_changes`, steps and heap when the command began. */
+  /** Total changes, steps and heap when the command began. */
   #totalAtBegin = 0;
   #stepsAtBegin = 0;
   #heapAtBegin = 0;
@@ -40,12 +39,12 @@ export class WriterConnection extends Connection implements Writer {
     linked: LinkedInstance,
     store: PageStore,
     limits: EngineLimits,
-    changesOffset: number,
+    counters: CounterOffsets,
     onClose: () => void,
   ) {
     super(linked, 'writer');
     this.#store = store;
-    this.#changesAt = this.db + changesOffset;
+    this.#counters = new Counters(this.instance, this.db, counters);
     this.#onClose = onClose;
     this.exec(SETTINGS);
     this.setLimits(limits);
@@ -97,39 +96,32 @@ export class WriterConnection extends Connection implements Writer {
   }
 
   changes(): number {
-    return this.instance.x.sqlite3_changes(this.db) >>> 0;
+    return this.#counters.changes;
   }
 
   totalChanges(): number {
-    return this.instance.x.sqlite3_total_changes(this.db) >>> 0;
+    return this.#counters.totalChanges;
   }
 
   protected override changedInCommand(): number {
-    return (this.instance.x.sqlite3_total_changes(this.db) - this.#totalAtBegin) | 0;
+    return (this.#counters.totalChanges - this.#totalAtBegin) | 0;
   }
 
   lastInsertRowid(): number | bigint {
-    const rowid = this.instance.x.sqlite3_last_insert_rowid(this.db);
-    const number = Number(rowid);
-    return Number.isSafeInteger(number) ? number : rowid;
+    return this.#counters.lastInsertRowid;
   }
 
   deferredForeignKeysPending(): boolean {
-    const { x, i32, scratch } = this.instance;
-    x.sqlite3_db_status(this.db, DBSTATUS_DEFERRED_FKS, scratch, scratch + 4, 0);
-    return i32[scratch >> 2] !== 0;
+    return this.#counters.deferredPending;
   }
 
   beginCommand(budget: Budget): void {
     const { instance, linked } = this;
-    const { x } = instance;
     this.dropLargeStatements();
-    x.sqlite3_randomness(0, 0);
-    x.sqlite3_set_last_insert_rowid(this.db, 0n);
-    this.#totalAtBegin = x.sqlite3_total_changes(this.db);
+    instance.forgetRandomness();
+    this.#counters.reset();
+    this.#totalAtBegin = this.#counters.totalChanges;
     const words = instance.i32;
-    words[this.#changesAt >> 2] = 0;
-    words[(this.#changesAt >> 2) + 1] = 0;
     this.#cookieBefore = null;
     this.#statisticsWritten = false;
     linked.resetCharge();

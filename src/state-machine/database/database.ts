@@ -204,14 +204,13 @@ export class Database {
   }
 
   #budgetOf(ordinal: number, canonical: boolean): Budget {
-    const { starts, ends, input } = this.#admission!;
+    const { starts, input } = this.#admission!;
     const { softSteps, hardSteps, slowSteps } = this.#settings;
     const body = input.bytes;
     const start = starts[ordinal]!;
     const budget = this.#budget;
     const slow =
-      (body[start] === Op.migrate || body[start + 1] !== 0) &&
-      operationIsSlow(body.subarray(start, ends[ordinal]));
+      (body[start] === Op.migrate || body[start + 1] !== 0) && operationIsSlow(body, start);
     if (slow) budget.steps = canonical ? hardStepLimit(slowSteps) : slowSteps;
     else budget.steps = canonical ? hardSteps : softSteps;
     budget.memoryBytes = this.#transaction.memoryLeft(canonical);

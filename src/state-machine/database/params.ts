@@ -265,7 +265,7 @@ function bindOne(
       bindReal(statement, index, input.f64());
       return;
     case ValueTag.text:
-      statement.bindTextBytes(index, input.blob());
+      bindText(statement, index, input);
       return;
     case ValueTag.blob:
       statement.bindBlob(index, input.blob());
@@ -277,6 +277,13 @@ function bindOne(
     default:
       throw new QuorliteError('BAD_REQUEST', `malformed bytes: value tag at ${input.at - 1}`);
   }
+}
+
+function bindText(statement: Statement, index: number, input: ByteReader): void {
+  const length = input.uint();
+  const start = input.at;
+  input.skip(length);
+  statement.bindTextBytes(index, input.bytes, start, start + length);
 }
 
 function bindReal(statement: Statement, index: number, value: number): void {
