@@ -16,7 +16,7 @@ export const ADDRESS = {
 } as const;
 
 /** Byte offsets in `sqlite3Config`. */
-export const CONFIG = { memoryStatistics: 0, lookasideSlots: 24, memoryMethods: 32 } as const;
+export const CONFIG = { memoryStatistics: 0, memoryMethods: 32 } as const;
 
 /** First words of `sqlite3Config` before SQLite is initialized. */
 export const CONFIG_WORDS: readonly number[] = [

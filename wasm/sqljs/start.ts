@@ -160,12 +160,8 @@ class Calls {
     return 0;
   }
 
-  /**
-   * SQLite initializes itself with its first connection. Without the connection's own pool of memory: the allocator
-   * counts every byte.
-   */
+  /** SQLite initializes itself with its first connection. */
   #initialize(): number {
-    this.#setWord(ADDRESS.config + CONFIG.lookasideSlots, 0);
     return this.#withDatabase(() => 0);
   }
 
