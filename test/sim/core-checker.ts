@@ -1,8 +1,9 @@
 /** What must hold at every step of any cluster of cores (Raft dissertation, figure 3.2, and the rules of durability). */
-import { isVoter, quorumValue } from '../../src/raft/quorum.ts';
+import { isVoter } from '../../src/raft/quorum.ts';
 import { assert } from '../../src/wire/assert.ts';
 import type { Entry, LogIndex, ReplicaId, Term } from '../../src/wire/entry.ts';
 import { type Message, MessageType } from '../../src/wire/message.ts';
+import { agree, type CoreRules } from './core-rules.ts';
 import { checksum, type VirtualReplica } from './virtual-replica.ts';
 
 interface Committed {
@@ -19,11 +20,14 @@ export class CoreChecker {
   readonly #hashes: Map<LogIndex, number> = new Map();
   readonly #commits: Map<VirtualReplica, { boot: number; commit: LogIndex }> = new Map();
   readonly #roles: Map<VirtualReplica, string> = new Map();
+  readonly #rules: CoreRules | null;
   /** Every entry that any replica knew to be committed; position = index. */
   readonly committed: Committed[] = [{ term: 0, sum: 0 }];
 
-  constructor(replicas: Map<ReplicaId, VirtualReplica>) {
+  /** With `rules` when whoever runs the replicas tells them of every step. */
+  constructor(replicas: Map<ReplicaId, VirtualReplica>, rules: CoreRules | null = null) {
     this.#replicas = replicas;
+    this.#rules = rules;
   }
 
   get lastCommitted(): LogIndex {
@@ -34,7 +38,7 @@ export class CoreChecker {
   observe(replica: VirtualReplica): void {
     if (!replica.up) return;
     const { raft } = replica;
-    this.#observeRole(replica);
+    const role = this.#observeRole(replica);
     const seen = this.#commits.get(replica);
     const before = seen?.boot === replica.boots ? seen.commit : 0;
     assert(raft.commit >= before, () => `commit of ${replica.id} went back`);
@@ -46,6 +50,7 @@ export class CoreChecker {
       assert(each.match < each.next, () => `match ${each.match} < next ${each.next}`);
     }
     if (raft.role === 'leader') this.#observeBytes(replica);
+    this.#rules?.stepped(replica, raft.commit > before && seen?.boot === replica.boots, role);
   }
 
   #observeBytes({ raft }: VirtualReplica): void {
@@ -55,13 +60,13 @@ export class CoreChecker {
     assert(raft.uncommittedBytes === bytes, `uncommitted ${raft.uncommittedBytes}, not ${bytes}`);
   }
 
-  /** Election safety and leader completeness. */
-  #observeRole(replica: VirtualReplica): void {
+  /** Election safety and leader completeness. Returns whether the role is news. */
+  #observeRole(replica: VirtualReplica): boolean {
     const { raft, id } = replica;
     const role = `${replica.boots}/${raft.term}/${raft.role}`;
-    if (this.#roles.get(replica) === role) return;
+    if (this.#roles.get(replica) === role) return false;
     this.#roles.set(replica, role);
-    if (raft.role !== 'leader') return;
+    if (raft.role !== 'leader') return true;
     const other = this.#leaders.get(raft.term) ?? id;
     assert(other === id, () => `${other} and ${id} both lead term ${raft.term}`);
     this.#leaders.set(raft.term, id);
@@ -69,6 +74,7 @@ export class CoreChecker {
       const held = raft.termAt(index) === this.committed[index]!.term;
       assert(held, () => `leader ${id} of term ${raft.term} lacks committed entry ${index}`);
     }
+    return true;
   }
 
   /** Committed entries are the same everywhere, never change, and stand on a durable quorum. */
@@ -99,11 +105,11 @@ export class CoreChecker {
     // An acknowledgement of a boot that is lost by now may still count: the leader keeps what it was about.
     if ([...this.#replicas.values()].some((replica) => replica.recovering)) return;
     const term = leader.raft.termAt(index)!;
-    const holders = quorumValue(leader.membership, (id) => {
+    const quorum = agree(leader.membership, (id) => {
       const replica = this.#replicas.get(id);
-      return replica !== undefined && holds(replica, index, term) ? 1 : 0;
+      return replica !== undefined && holds(replica, index, term);
     });
-    assert(holders === 1, () => `${index} is committed without a durable quorum`);
+    assert(quorum, () => `${index} is committed without a durable quorum`);
   }
 
   /** Log matching: one (index, term) has one content and one predecessor. */
@@ -120,6 +126,14 @@ export class CoreChecker {
     }
   }
 
+  /** A replica that has recovered holds what was committed before it came back (architecture, section 4). */
+  observeRecovered({ disk, id }: VirtualReplica, floor: LogIndex): void {
+    for (let index = disk.compacted.index + 1; index <= floor; index++) {
+      const held = disk.termAt(index) === this.committed[index]!.term;
+      assert(held, () => `${id} counts again, and lacks committed entry ${index}`);
+    }
+  }
+
   /** Equal state at equal index. */
   observeApply(replica: VirtualReplica, index: LogIndex): void {
     const hash = this.#hashes.get(index) ?? replica.hash;
@@ -129,6 +143,7 @@ export class CoreChecker {
 
   /** Nothing is promised before it is durable (rules E1, D2), and nobody votes twice. */
   observeSend(message: Message): void {
+    this.#rules?.sent(message);
     const sender = this.#replicas.get(message.from);
     if (sender === undefined) return;
     const { disk } = sender;

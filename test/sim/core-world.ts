@@ -5,10 +5,11 @@
  */
 import type { RaftLimits } from '../../src/raft/contract.ts';
 import { assert } from '../../src/wire/assert.ts';
-import type { ReplicaId } from '../../src/wire/entry.ts';
+import { EntryKind, type ReplicaId } from '../../src/wire/entry.ts';
 import type { MemberChange } from '../../src/wire/membership.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { CoreChecker, votes } from './core-checker.ts';
+import { CoreRules } from './core-rules.ts';
 import { Dice } from './random.ts';
 import type { Checkpoint } from './virtual-disk.ts';
 import { foundOn, memberOf, type ReplicaEvents, VirtualReplica } from './virtual-replica.ts';
@@ -18,6 +19,13 @@ interface Packet {
   readonly to: ReplicaId;
   readonly message: Message | null;
   readonly checkpoint: Checkpoint | null;
+}
+
+/** A read that is not answered: where it was asked, and what it must not miss. */
+interface PendingRead {
+  readonly replica: VirtualReplica;
+  readonly boot: number;
+  readonly floor: number;
 }
 
 /** What a seed may do; rates are percent of steps or of messages. Drawn per seed, so that rare mixes occur. */
@@ -57,9 +65,11 @@ function drawSwarm(dice: Dice): Swarm {
   };
 }
 
+const ELECTION_TICKS = 10;
+
 function drawLimits(dice: Dice): RaftLimits {
   return {
-    electionTicks: 10,
+    electionTicks: ELECTION_TICKS,
     heartbeatTicks: dice.pick([1, 2, 3]),
     maxAppendBytes: dice.pick([1, 200, 4000]),
     maxInflightMessages: dice.pick([1, 2, 8]),
@@ -73,15 +83,17 @@ function drawLimits(dice: Dice): RaftLimits {
 /** One seed's world. `run` throws on the first violation. */
 export class CoreWorld {
   readonly replicas: Map<ReplicaId, VirtualReplica> = new Map();
-  readonly checker: CoreChecker = new CoreChecker(this.replicas);
+  readonly #rules: CoreRules = new CoreRules(this.replicas, ELECTION_TICKS);
+  readonly checker: CoreChecker = new CoreChecker(this.replicas, this.#rules);
   readonly swarm: Swarm;
   readonly #dice: Dice;
   readonly #limits: RaftLimits;
   readonly #events: ReplicaEvents;
   #network: Packet[] = [];
   readonly #cut: Set<string> = new Set();
-  readonly #readFloors: Map<number, number> = new Map();
-  readonly #stalled: Set<ReplicaId> = new Set();
+  readonly #reads: Map<number, PendingRead> = new Map();
+  /** What was committed when a replica began the boot in which it recovers. */
+  readonly #floors: Map<ReplicaId, number> = new Map();
   readonly #gone: Set<ReplicaId> = new Set();
   #contexts = 0;
   #nextId: ReplicaId;
@@ -116,16 +128,23 @@ export class CoreWorld {
         this.#network.push({ from: replica.id, to, message: null, checkpoint });
       },
       read: (replica, grant) => {
-        const floor = this.#readFloors.get(grant.context)!;
+        const { floor } = this.#reads.get(grant.context)!;
         assert(replica.applied >= floor, () => `read at ${replica.id} misses entry ${floor}`);
-        this.#readFloors.delete(grant.context);
+        this.#reads.delete(grant.context);
         this.readsServed++;
       },
-      readDropped: (_replica, context) => this.#readFloors.delete(context),
+      readDropped: (_replica, context) => this.#reads.delete(context),
+      arriving: (replica, message) => this.#rules.arriving(replica, message),
+      arrived: (replica, message) => this.#rules.arrived(replica, message),
+      ticked: (replica) => this.#rules.ticked(replica),
+      recovered: (replica) => {
+        this.checker.observeRecovered(replica, this.#floors.get(replica.id)!);
+      },
       applied: (replica, entry) => this.checker.observeApply(replica, entry.index),
       stepped: (replica) => this.checker.observe(replica),
       effects: (replica, effects) => {
         for (const write of effects.writes) this.checker.observeWrite(replica, write.entries);
+        for (const { context } of effects.reads) this.#rules.granted(replica, context);
       },
       removed: (replica) => this.#gone.add(replica.id),
     };
@@ -149,12 +168,14 @@ export class CoreWorld {
   }
 
   #boot(replica: VirtualReplica): void {
+    this.#floors.set(replica.id, this.checker.lastCommitted);
     replica.start(this.#dice.seed());
     for (const peer of this.replicas.values()) {
       if (peer === replica || !peer.up) continue;
       if (peer.recovering) replica.raft.peerRestarted(peer.id, true);
       if (!replica.recovering && this.#dice.percent(50)) continue;
       peer.raft.peerRestarted(replica.id, replica.recovering);
+      this.#rules.restarted(peer, replica);
       peer.drain();
     }
   }
@@ -193,7 +214,7 @@ export class CoreWorld {
   }
 
   #sync(replica: VirtualReplica): void {
-    if (this.#stalled.has(replica.id)) return;
+    if (replica.stalled) return;
     replica.sync(1 + this.#dice.below(3));
   }
 
@@ -214,7 +235,9 @@ export class CoreWorld {
 
   #read(replica: VirtualReplica): void {
     const context = ++this.#contexts;
-    this.#readFloors.set(context, this.checker.lastCommitted);
+    const floor = this.checker.lastCommitted;
+    this.#reads.set(context, { replica, boot: replica.boots, floor });
+    this.#rules.asked(context);
     replica.raft.readIndex(context);
     replica.drain();
   }
@@ -235,7 +258,7 @@ export class CoreWorld {
       return;
     }
     const sender = this.#get(from);
-    if (!lost && !this.#stalled.has(to)) receiver.install(checkpoint!);
+    if (!lost && !receiver.stalled) receiver.install(checkpoint!);
     if (!sender.up) return;
     sender.raft.snapshotReport(to, checkpoint!.index, !lost);
     sender.drain();
@@ -244,7 +267,6 @@ export class CoreWorld {
   #crashOne(): void {
     const replica = this.#dice.pick([...this.replicas.values()]);
     if (!replica.up) return;
-    this.#stalled.delete(replica.id);
     // One lost boot at a time; and a founder whose peers are pristine has nobody to recover from.
     const founding = this.checker.lastCommitted < 2;
     const lossy = founding || [...this.replicas.values()].some((each) => each.recovering);
@@ -302,10 +324,7 @@ export class CoreWorld {
   }
 
   #stall(replica: VirtualReplica): void {
-    const stalled = !this.#stalled.delete(replica.id);
-    if (stalled) this.#stalled.add(replica.id);
-    replica.raft.setStorageStalled(stalled);
-    replica.drain();
+    replica.stall(!replica.stalled);
   }
 
   #churn(): void {
@@ -332,18 +351,18 @@ export class CoreWorld {
       );
       if (!named) changes.push({ type: 'voter', member: memberOf(other) });
     }
-    leader.raft.proposeMembership({ type: 'change', changes });
+    const pending = leader.raft
+      .entries(leader.applied + 1, leader.raft.lastIndex, Number.POSITIVE_INFINITY)
+      .some(({ kind }) => kind === EntryKind.membership);
+    const proposed = leader.raft.proposeMembership({ type: 'change', changes });
+    assert(!pending || typeof proposed === 'string', 'two membership changes at once (rule M1)');
     leader.drain();
   }
 
   #heal(): void {
     this.#healed = true;
     this.#cut.clear();
-    for (const id of this.#stalled) {
-      this.#get(id).raft.setStorageStalled(false);
-      this.#get(id).drain();
-    }
-    this.#stalled.clear();
+    for (const replica of this.#up) if (replica.stalled) replica.stall(false);
     for (const replica of this.replicas.values()) if (!replica.up) this.#boot(replica);
   }
 
@@ -371,14 +390,14 @@ export class CoreWorld {
       assert(replica.hash === leader.hash, () => `${id} has another state`);
       assert(!replica.recovering, () => `${id} never recovered`);
     }
-    assert(this.#readFloors.size <= this.#lostReads(), 'a read was never answered');
-  }
-
-  /** Reads whose replica crashed were never answered; those of the last phase all were. */
-  #lostReads(): number {
-    return [...this.#readFloors.keys()].filter(
-      (context) => context <= this.#contexts - this.#up.length,
-    ).length;
+    // Only who died owes an answer, and who was removed before it could serve what it was granted.
+    for (const [context, { replica: asked, boot }] of this.#reads) {
+      const dismissed = asked.reads.some(
+        (read) => read.context === context && this.#gone.has(asked.id),
+      );
+      const owed = asked.boots !== boot || dismissed;
+      assert(owed, () => `read ${context} at ${asked.id} was never answered`);
+    }
   }
 
   #leader(): VirtualReplica | null {

@@ -30,6 +30,10 @@ export interface ReplicaEvents {
   applied?(replica: VirtualReplica, entry: Entry): void;
   removed?(replica: VirtualReplica, index: LogIndex): void;
   recovered?(replica: VirtualReplica, index: LogIndex): void;
+  /** Before and after a message is taken in; effects follow. */
+  arriving?(replica: VirtualReplica, message: Message): void;
+  arrived?(replica: VirtualReplica, message: Message): void;
+  ticked?(replica: VirtualReplica): void;
   /** After every input, before and after its effects. */
   stepped?(replica: VirtualReplica): void;
   effects?(replica: VirtualReplica, effects: Effects): void;
@@ -81,6 +85,8 @@ export class VirtualReplica {
   reads: ReadGrant[] = [];
   /** A relaxed replica lost its boot and does not know yet that it has caught up. */
   lostBoot: boolean = false;
+  /** Its disk hangs. */
+  stalled: boolean = false;
 
   constructor(id: ReplicaId, options: ReplicaOptions, events: ReplicaEvents) {
     this.id = id;
@@ -128,6 +134,7 @@ export class VirtualReplica {
 
   #stop(): void {
     this.#raft = null;
+    this.stalled = false;
     this.toApply.length = 0;
     this.reads = [];
   }
@@ -243,13 +250,23 @@ export class VirtualReplica {
   }
 
   step(message: Message): void {
+    this.#events.arriving?.(this, message);
     this.raft.step(message);
+    this.#events.arrived?.(this, message);
+    this.drain();
+  }
+
+  /** The disk hangs, or does so no more. */
+  stall(stalled: boolean): void {
+    this.stalled = stalled;
+    this.raft.setStorageStalled(stalled);
     this.drain();
   }
 
   tick(count: number = 1): void {
     for (let i = 0; i < count; i++) {
       this.raft.tick();
+      this.#events.ticked?.(this);
       this.drain();
     }
   }
