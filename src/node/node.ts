@@ -2,7 +2,7 @@ import { randomId } from '../platform/contract.ts';
 import type { SoftState } from '../raft/contract.ts';
 import { needsOwnEntry } from '../state-machine/own-entry.ts';
 import type { Identity } from '../storage/contract.ts';
-import { Lane, type Peer, REPLACED } from '../transport/contract.ts';
+import { Lane, type Peer, REPLACED, SILENT } from '../transport/contract.ts';
 import { SEED_BYTES } from '../wire/command.ts';
 import type { LogIndex, ReplicaId } from '../wire/entry.ts';
 import { QuorliteError } from '../wire/error.ts';
@@ -309,8 +309,9 @@ export class Node implements NodeInside {
     this.replica.withRaft((raft) => raft.unreachable(replica));
     if (!wasLeader) return;
     this.replica.proposals.leaderChanged();
-    // A connection that a newer one replaces says nothing about its peer.
-    if (reason !== REPLACED) this.replica.leaderLost();
+    // A connection that a newer one replaces says nothing about its peer, nor does the silence of one that is busy.
+    const busy = reason === SILENT && this.replica.awaitsSlow;
+    if (reason !== REPLACED && !busy) this.replica.leaderLost();
   }
 
   #hooks(): ConstructorParameters<typeof Replica>[0]['hooks'] {

@@ -186,6 +186,11 @@ export class Replica {
     return result;
   }
 
+  /** Whether a command marked slow, which may keep the leader from saying anything, holds elections back. */
+  get awaitsSlow(): boolean {
+    return this.#slowUntil > this.#options.platform.clock.monotonicMs();
+  }
+
   /** The connection to the leader closed. */
   leaderLost(): void {
     this.#slowUntil = 0;
@@ -234,10 +239,9 @@ export class Replica {
   }
 
   #tick(ticks: number): void {
-    const { platform, log, timing } = this.#options;
-    const now = platform.clock.monotonicMs();
+    const { log, timing } = this.#options;
     this.raft.setStorageStalled(log.stalledMs() > timing.electionMs);
-    const heldBack = this.#slowUntil > now && this.raft.role !== 'leader';
+    const heldBack = this.awaitsSlow && this.raft.role !== 'leader';
     if (!heldBack) for (let i = 0; i < ticks; i++) this.raft.tick();
     const leaderKnown = this.raft.leader !== 0;
     this.proposals.expire(leaderKnown);

@@ -50,6 +50,9 @@ export interface Peer {
 /** Why a connection goes down that another one to the same peer replaces. */
 export const REPLACED = 'replaced by a newer connection';
 
+/** Why a connection goes down whose peer said nothing for several heartbeats: dead, unreachable, or only very busy. */
+export const SILENT = 'silent for too long';
+
 /** What the node does about connections. All calls come from the transport, never re-entrantly from `send`. */
 export interface TransportHandler {
   /** This node's hello, as of now. */
@@ -65,7 +68,8 @@ export interface TransportHandler {
   changed?(peer: Peer): void;
   /**
    * The connection is gone, told at once. `clean`: the peer said goodbye. A connection that a newer one replaces goes
-   * down with the reason `REPLACED`, and the new one comes up before anything else happens.
+   * down with the reason `REPLACED`, and the new one comes up before anything else happens. One that this side gives up
+   * because nothing comes goes down with the reason `SILENT`.
    */
   down(peer: Peer, reason: string, clean: boolean): void;
   /** The parts as they were sent, joined. Views of the bytes may be kept: the buffer is never reused. */

@@ -2,7 +2,7 @@
 import type { Link } from '../platform/links.ts';
 import { assert } from '../wire/assert.ts';
 import { QuorliteError } from '../wire/error.ts';
-import type { Hello, Lane } from './contract.ts';
+import { type Hello, type Lane, SILENT } from './contract.ts';
 import {
   clustersAgree,
   FRAME_HEADER_BYTES,
@@ -150,7 +150,7 @@ export class PeerLink {
     }
     this.#missed++;
     if (this.#missed > this.#owner.limits.missedHeartbeats) {
-      this.#end('silent for too long', false);
+      this.#end(SILENT, false);
     } else {
       this.ping();
     }

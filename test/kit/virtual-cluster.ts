@@ -15,10 +15,12 @@ import { createFileLogStore } from '../../src/storage/file-log/file-log.ts';
 import { createIdentityStore } from '../../src/storage/identity.ts';
 import { openFileBacking } from '../../src/storage/page-backing/file.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
+import type { Transport } from '../../src/transport/contract.ts';
 import { createLinkTransport } from '../../src/transport/link-transport.ts';
 import type { QuorliteError } from '../../src/wire/error.ts';
 import { type Operation, writeOperation } from '../../src/wire/operation.ts';
 import type { CommandOutcome } from '../../src/wire/result.ts';
+import type { Engine } from '../../wasm/engine.ts';
 import { engineUnderTest } from './engine.ts';
 
 export interface VirtualClusterOptions {
@@ -40,6 +42,9 @@ export interface VirtualClusterOptions {
   readonly expectExisting?: { readonly [node: number]: boolean };
   /** URLs that nodes advertise instead of their own, as of each start. */
   readonly advertised?: { readonly [node: number]: string };
+  /** What a node has in the place of its engine and its transport: they wrap the real ones. */
+  readonly engine?: (engine: Engine, id: number, runtime: VirtualProcess) => Engine;
+  readonly transport?: (transport: Transport, id: number) => Transport;
   /** Called with each life of a node, after it was opened. */
   readonly opened?: (id: number, service: NodeService, runtime: VirtualProcess) => void;
 }
@@ -88,13 +93,14 @@ export class VirtualCluster {
     const { platform } = runtime;
     const folder = runtime.folder('data');
     folder.lock();
-    const transport = createLinkTransport({
+    const link = createLinkTransport({
       dialer: runtime.dialer,
       platform,
       secret: secrets?.[id] ?? 'a secret that all nodes share',
       logger: silentLogger,
     });
-    runtime.listen(urlOf(id), (link, remote) => transport.accept(link, remote));
+    runtime.listen(urlOf(id), (socket, remote) => link.accept(socket, remote));
+    const engine = engineUnderTest();
     const numbers = configured?.[id] ?? Array.from({ length: this.#size }, (_, i) => i + 1);
     return openNode({
       node: id,
@@ -109,8 +115,8 @@ export class VirtualCluster {
       limits: { ...DEFAULT_LIMITS, ...this.#options.limits },
       platform,
       logger: silentLogger,
-      engine: engineUnderTest(),
-      transport,
+      engine: this.#options.engine?.(engine, id, runtime) ?? engine,
+      transport: this.#options.transport?.(link, id) ?? link,
       storage: {
         identity: createIdentityStore(folder),
         log: createFileLogStore({
