@@ -63,7 +63,7 @@ export class Batches {
   /** The write that was just encoded into `batch` belongs to it, or gets one of its own. */
   enter(batch: Batch, write: PendingWrite, { slow, alone }: Manner): void {
     if (alone && batch.writes.length > 0) {
-      write.command = batch.builder.slice(write);
+      write.command = batch.builder.copy(write);
       batch.builder.cancelLast(write.start);
       batch.sealed = true;
       this.push(write, { slow, alone });

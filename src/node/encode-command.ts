@@ -8,7 +8,7 @@ export function encodeCommand(header: CommandHeader, body: Uint8Array): Uint8Arr
   const builder = new BatchBuilder(body.length + 512);
   builder.begin(header.session, header.sequence, header.acknowledged, header.key);
   builder.writer.raw(body);
-  return builder.slice({ start: builder.end(), end: builder.bytes });
+  return builder.copy({ start: builder.end(), end: builder.bytes, textAt: 0 });
 }
 
 /** Bytes of an operation, encoded now. */

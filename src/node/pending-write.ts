@@ -17,6 +17,8 @@ export interface PendingWrite {
   builder: BatchBuilder | null;
   start: number;
   end: number;
+  /** Where in that buffer the text stands that it refers to, 0 when it has its own. */
+  textAt: number;
   /** The bytes when they stand alone. */
   command: Uint8Array | null;
   /** Request id while it is forwarded, 0 otherwise. */
@@ -45,6 +47,7 @@ export function pendingWrite(
     builder: null,
     start: 0,
     end: 0,
+    textAt: 0,
     command: null,
     forwardedAs: 0,
     resendAt: 0,
@@ -54,9 +57,11 @@ export function pendingWrite(
   };
 }
 
-/** The command's bytes: a view. */
+/** The command's bytes as it stands alone. */
 export function commandBytes(write: PendingWrite): Uint8Array {
-  write.command ??= write.builder!.writer.bytes.subarray(write.start, write.end);
+  if (write.command !== null) return write.command;
+  const { builder, start, end, textAt } = write;
+  write.command = textAt === 0 ? builder!.writer.bytes.subarray(start, end) : builder!.copy(write);
   return write.command;
 }
 

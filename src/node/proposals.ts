@@ -99,7 +99,7 @@ export class Proposals {
       // Bytes from elsewhere may be malformed, and their sender should hear of it at once. Looking at what was just encoded
       // here would cost a third of a write.
       if (!encodedHere) this.#host.validate(request.operation as Uint8Array);
-      const bytes = builder.writer.length - bodyAt;
+      const bytes = builder.writer.length - bodyAt + builder.textBytes;
       if (bytes + 1024 > this.#host.maxEntryBytes()) throw tooLarge(bytes);
       return this.#enter(batch, bodyAt, own, header.sequence, request.timeoutMs, done);
     } catch (error) {
@@ -135,6 +135,7 @@ export class Proposals {
     write.builder = builder;
     write.start = builder.end();
     write.end = builder.bytes;
+    write.textAt = builder.textAt;
     this.#waiting.push(write);
     this.#batches.enter(batch, write, manner);
     this.#host.wake();

@@ -6,7 +6,7 @@ import { ByteReader } from '../wire/bytes.ts';
 import { type BatchHeader, KEY_HASH_BYTES, readBatchHeader } from '../wire/command.ts';
 import { ENTRY_HEADER_BYTES, type Entry, type LogIndex } from '../wire/entry.ts';
 import { QuorliteError } from '../wire/error.ts';
-import { decodeOperation, Op } from '../wire/operation.ts';
+import { decodeOperation, Op, OpFlag } from '../wire/operation.ts';
 import type { CommandOutcome, OperationResult } from '../wire/result.ts';
 import type { KeyRecord, Keys } from './keys.ts';
 import type { Session } from './sessions/session.ts';
@@ -46,6 +46,8 @@ export class Admission {
   readonly verdicts: number[] = [];
   readonly starts: number[] = [];
   readonly ends: number[] = [];
+  /** Where the text of an `execute` stands, in it or above it; 0 for other operations. */
+  readonly texts: number[] = [];
   readonly outcomes: CommandOutcome[] = [];
   readonly originals: number[] = [];
   readonly #sessions: (Session | null)[] = [];
@@ -54,6 +56,8 @@ export class Admission {
   readonly #modules: { sessions: Sessions; keys: Keys; settings: Settings };
   #elapsed = 0;
   #index: LogIndex = 0;
+  /** The newest text of an `execute`, 0 before the first one. */
+  #textAt = 0;
 
   constructor(modules: { sessions: Sessions; keys: Keys; settings: Settings }) {
     this.#modules = modules;
@@ -65,6 +69,7 @@ export class Admission {
     this.#index = index;
     this.count = 0;
     this.runs = 0;
+    this.#textAt = 0;
     try {
       this.header = readBatchHeader(this.input);
     } catch {
@@ -102,6 +107,7 @@ export class Admission {
       const length = input.u32();
       if (length > input.remaining || length === 0 || flags > FLAG_KEY) return false;
       this.starts[ordinal] = input.at;
+      this.texts[ordinal] = this.#textOf(input.bytes, input.at);
       input.at += length;
       this.ends[ordinal] = input.at;
       this.#judge(ordinal, session, sequence, acknowledged, key);
@@ -110,6 +116,13 @@ export class Admission {
       if (!(error instanceof QuorliteError)) throw error;
       return false;
     }
+  }
+
+  /** Commands that are not run have texts, too, which others may refer to. */
+  #textOf(bytes: Uint8Array, start: number): number {
+    if (bytes[start] !== Op.execute) return 0;
+    if ((bytes[start + 1]! & OpFlag.textAbove) === 0) this.#textAt = start + 2;
+    return this.#textAt;
   }
 
   #judge(

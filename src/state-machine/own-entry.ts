@@ -1,5 +1,5 @@
 /** Which operations the node's batcher should not join with others. Never needed for safety. */
-import { Op, operationIsSlow } from '../wire/operation.ts';
+import { Op, OpFlag, operationIsSlow } from '../wire/operation.ts';
 import { isRedoProne, maintenanceOf } from './sql-text.ts';
 
 const UPPER = 0xdf;
@@ -17,7 +17,8 @@ export function needsOwnEntry(bytes: Uint8Array, start: number, end: number): bo
   if (op === Op.migrate) return true;
   if (op !== Op.execute && op !== Op.txn && op !== Op.batch) return false;
   if (operationIsSlow(bytes, start)) return true;
-  if (op !== Op.execute) return false;
+  // A text that joined a batch once may do so again.
+  if (op !== Op.execute || (bytes[start + 1]! & OpFlag.textAbove) !== 0) return false;
   return isTextAlone(bytes, start + 2, end);
 }
 

@@ -3,6 +3,7 @@
  * LEB128 varints (`uint`) or as fixed eight bytes (`u53`); nothing here uses BigInt except `int64`.
  */
 import { QuorliteError } from './error.ts';
+import type { TextAbove } from './text-above.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -16,6 +17,8 @@ const SHORT_TEXT = 48;
 export class ByteWriter {
   bytes: Uint8Array;
   length = 0;
+  /** In the writer of a batch: the text that its next statement need not repeat. */
+  above: TextAbove | null = null;
   /** Made when first needed: most writers never need one. */
   #view: DataView | null = null;
 

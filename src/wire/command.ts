@@ -9,11 +9,15 @@
  *     32 B  seed of all randomness in the entry
  *     u32   number of commands
  *     …     commands: uint session, uint sequence, uint acknowledged, u8 flags,
- *           [key: text scope, text key, 16 B body hash], uint length, operation bytes
+ *           [key: text scope, text key, 16 B body hash], u32 length, operation bytes
+ *
+ * An `execute` whose text is that of the last one before it that has any leaves it out (`OpFlag.textAbove`).
  */
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { ENTRY_HEADER_BYTES } from './entry.ts';
 import { QuorliteError } from './error.ts';
+import { OpFlag } from './operation.ts';
+import { TextAbove } from './text-above.ts';
 
 /** Bytes of an entry's seed. */
 export const SEED_BYTES = 32;
@@ -48,16 +52,26 @@ export interface Command extends CommandHeader {
   readonly body: Uint8Array;
 }
 
+/** Where a command stands in its batch. */
+export interface CommandRange {
+  readonly start: number;
+  readonly end: number;
+  /** Where the text stands that it refers to, 0 when it has its own. */
+  readonly textAt: number;
+}
+
 /** Gathers commands for one entry in its final bytes. */
 export class BatchBuilder {
   readonly writer: ByteWriter;
   count = 0;
+  readonly #above = new TextAbove();
   #bodyAt = 0;
 
   /** `capacity`: expected bytes; it grows when needed. */
   constructor(capacity: number = 4096) {
     this.writer = new ByteWriter(Math.max(capacity, FIRST_COMMAND + 256));
     this.writer.length = FIRST_COMMAND;
+    this.writer.above = this.#above;
   }
 
   /** Bytes of the record so far. */
@@ -69,6 +83,7 @@ export class BatchBuilder {
   begin(session: number, sequence: number, acknowledged: number, key?: IdempotencyKey): void {
     const { writer } = this;
     this.#commandAt = writer.length;
+    this.#above.begin();
     writer.uint(session);
     writer.uint(sequence);
     writer.uint(acknowledged);
@@ -88,8 +103,19 @@ export class BatchBuilder {
   end(): number {
     const { writer } = this;
     writer.u32At(this.#bodyAt - 4, writer.length - this.#bodyAt);
+    this.#above.settle();
     this.count++;
     return this.#commandAt;
+  }
+
+  /** Where the text stands that the newest command refers to, 0 when it has all its bytes itself. */
+  get textAt(): number {
+    return this.#above.used ? this.#above.at : 0;
+  }
+
+  /** Bytes of that text, 0 without. */
+  get textBytes(): number {
+    return this.#above.used ? this.#above.end - this.#above.at : 0;
   }
 
   /** Takes back the command that `begin` started. */
@@ -100,18 +126,33 @@ export class BatchBuilder {
   /** Takes back the newest command, which began at `start` and was ended. */
   cancelLast(start: number): void {
     this.writer.length = start;
+    this.#above.forget();
     this.count--;
   }
 
   /** Appends a command that is already encoded (forwarded by another node). */
   append(command: Uint8Array): void {
     this.writer.raw(command);
+    this.#above.forget();
     this.count++;
   }
 
-  /** A copy of command bytes, for forwarding. */
-  slice(range: { start: number; end: number }): Uint8Array {
-    return this.writer.bytes.slice(range.start, range.end);
+  /** A copy of a command that stands alone, with its text where it only referred to one. */
+  copy({ start, end, textAt }: CommandRange): Uint8Array {
+    const { bytes } = this.writer;
+    if (textAt === 0) return bytes.slice(start, end);
+    const input = new ByteReader(bytes, start, end);
+    const bodyAt = readCommand(input).body.byteOffset - bytes.byteOffset;
+    const text = new ByteReader(bytes, textAt);
+    text.skip(text.uint());
+    const out = new ByteWriter(end - start + text.at - textAt);
+    out.raw(bytes.subarray(start, bodyAt - 4));
+    out.u32(end - bodyAt + text.at - textAt);
+    out.u8(bytes[bodyAt]!);
+    out.u8(bytes[bodyAt + 1]! & ~OpFlag.textAbove);
+    out.raw(bytes.subarray(textAt, text.at));
+    out.raw(bytes.subarray(bodyAt + 2, end));
+    return out.view();
   }
 
   /** The record, ready to be stamped as an entry. The builder must not be used afterwards. */

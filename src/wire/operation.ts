@@ -87,8 +87,11 @@ export type Operation =
   | { readonly op: 'tick' }
   | { readonly op: 'settings'; readonly patch: { readonly [name: string]: number } };
 
-/** Bits of the byte behind the code of an `execute`, `txn` or `batch`. */
-export const OpFlag = { slow: 1, atomic: 2, guard: 4 } as const;
+/**
+ * Bits of the byte behind the code of an `execute`, `txn` or `batch`. `textAbove` is for log entries alone: the text of
+ * this `execute` is that of the last one before it in the entry that has any.
+ */
+export const OpFlag = { slow: 1, atomic: 2, guard: 4, textAbove: 8 } as const;
 /** Bits of the byte behind the text of a statement in a transaction. */
 export const StatementFlag = { many: 1, expect: 2 } as const;
 
@@ -103,9 +106,17 @@ export function writeExecute(
   params: Params<SqlInput> | undefined,
   slow: boolean,
 ): void {
+  const { above } = out;
+  const flags = slow ? FLAG_SLOW : 0;
   out.u8(Op.execute);
-  out.u8(slow ? FLAG_SLOW : 0);
-  out.text(sql);
+  if (above?.repeats(sql)) {
+    out.u8(flags | OpFlag.textAbove);
+  } else {
+    out.u8(flags);
+    const at = out.length;
+    out.text(sql);
+    above?.wrote(sql, at, out.length);
+  }
   writeParams(out, params);
 }
 
@@ -231,7 +242,10 @@ export function readOperation(input: ByteReader): DecodedOperation {
 function readBody(input: ByteReader, op: number): DecodedOperation {
   switch (op) {
     case Op.execute: {
-      const slow = (input.u8() & FLAG_SLOW) !== 0;
+      const flags = input.u8();
+      // On its own it has no text above it, and nobody may point at the text of somebody else.
+      if ((flags & OpFlag.textAbove) !== 0) throw malformed('a text that stands elsewhere');
+      const slow = (flags & FLAG_SLOW) !== 0;
       return { op: 'execute', slow, sql: input.text(), params: readParams(input) };
     }
     case Op.txn:
@@ -301,4 +315,8 @@ export function operationIsSlow(bytes: Uint8Array, at: number = 0): boolean {
 /** Bytes of one operation on its own. */
 export function decodeOperation(bytes: Uint8Array): DecodedOperation {
   return readOperation(new ByteReader(bytes));
+}
+
+function malformed(what: string): QuorliteError {
+  return new QuorliteError('BAD_REQUEST', `malformed bytes: ${what}`);
 }

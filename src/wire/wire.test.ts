@@ -20,7 +20,7 @@ import {
   encodeMembershipEntry,
 } from './membership.ts';
 import { MessageType, readMessage, writeMessage } from './message.ts';
-import { decodeOperation, type Operation, writeOperation } from './operation.ts';
+import { decodeOperation, type Operation, writeExecute, writeOperation } from './operation.ts';
 import { decodeOutcome, encodeOutcome } from './result.ts';
 import { readParams, readValue, toSqlParams, writeParams, writeValue } from './value.ts';
 
@@ -187,7 +187,7 @@ test('a batch of commands comes back with its header', () => {
   builder.begin(6, 9, 4, key);
   builder.writer.text('second');
   const start = builder.end();
-  const forwarded = builder.slice({ start, end: builder.bytes });
+  const forwarded = builder.copy({ start, end: builder.bytes, textAt: 0 });
   builder.append(forwarded);
   const entry = stampEntry(builder.finish(11, 12, new Uint8Array(32).fill(3)), 1, 1, 1);
   const input = new ByteReader(entry.bytes, ENTRY_HEADER_BYTES);
@@ -290,4 +290,78 @@ test('a message comes back with its entries', () => {
     entries: [makeEntry(3, 5, EntryKind.commands, new Uint8Array([1, 2, 3]))],
   };
   expect(readMessage(written((out) => writeMessage(out, message)))).toEqual(message);
+});
+
+describe('a text that stands above', () => {
+  const first = 'INSERT INTO t VALUES (?)';
+  const second = 'DELETE FROM t WHERE a = ?';
+
+  function add(builder: BatchBuilder, sequence: number, sql: string, value: number) {
+    builder.begin(5, sequence, 1);
+    writeExecute(builder.writer, sql, [value], false);
+    const start = builder.end();
+    return { start, end: builder.bytes, textAt: builder.textAt };
+  }
+
+  /** What stands in the log, and each command on its own. */
+  function commandsOf(
+    builder: BatchBuilder,
+    ranges: { start: number; end: number; textAt: number }[],
+  ) {
+    return ranges.map((range) => {
+      const { sequence, body } = decodeCommand(builder.copy(range));
+      const operation = decodeOperation(body) as { sql: string; params: readonly unknown[] };
+      return [sequence, operation.sql, operation.params[0]];
+    });
+  }
+
+  test('is left out, and is there again when a command stands alone', () => {
+    const builder = new BatchBuilder();
+    const a = add(builder, 1, first, 1);
+    const b = add(builder, 2, first, 2);
+    const c = add(builder, 3, second, 3);
+    const d = add(builder, 4, second, 4);
+    const e = add(builder, 5, first, 5);
+    expect([a, b, c, d, e].map(({ textAt }) => textAt > 0)).toEqual([
+      false,
+      true,
+      false,
+      true,
+      false,
+    ]);
+    expect(b.end - b.start).toBe(a.end - a.start - first.length - 1);
+    expect(commandsOf(builder, [a, b, c, d, e])).toEqual([
+      [1, first, 1],
+      [2, first, 2],
+      [3, second, 3],
+      [4, second, 4],
+      [5, first, 5],
+    ]);
+  });
+
+  test('is written again after a command that was taken back, appended or of another kind', () => {
+    const builder = new BatchBuilder();
+    builder.begin(5, 1, 1);
+    writeExecute(builder.writer, first, [1], false);
+    builder.cancel();
+    const a = add(builder, 1, first, 1);
+    const b = add(builder, 2, first, 2);
+    builder.cancelLast(b.start);
+    const c = add(builder, 2, first, 2);
+    builder.append(builder.copy(a));
+    const d = add(builder, 3, first, 3);
+    builder.begin(5, 4, 1);
+    writeOperation(builder.writer, { op: 'tick' });
+    builder.end();
+    const e = add(builder, 5, first, 5);
+    expect([a, c, d, e].map(({ textAt }) => textAt)).toEqual([0, 0, 0, 0]);
+  });
+
+  test('is refused where nothing stands above', () => {
+    const builder = new BatchBuilder();
+    add(builder, 1, first, 1);
+    const { start, end } = add(builder, 2, first, 2);
+    const { body } = decodeCommand(builder.writer.bytes.slice(start, end));
+    expect(() => decodeOperation(body)).toThrow('a text that stands elsewhere');
+  });
 });

@@ -53,10 +53,11 @@ export function entryOf(stamp: TestStamp, commands: readonly (TestCommand | Oper
   for (const one of commands) {
     const command = 'op' in one ? { operation: one } : one;
     const { operation, session = 0, sequence = 0, acknowledged = 0, key } = command as TestCommand;
-    const bytes = operation instanceof Uint8Array ? operation : operationBytes(operation);
-    slow ||= operationIsSlow(bytes);
     builder.begin(session, sequence, acknowledged, key);
-    builder.writer.raw(bytes);
+    const at = builder.bytes;
+    if (operation instanceof Uint8Array) builder.writer.raw(operation);
+    else writeOperation(builder.writer, operation);
+    slow ||= operationIsSlow(builder.writer.bytes, at);
     builder.end();
   }
   const { index, term = 1, wall = TEST_WALL + index, elapsed = index } = stamp;

@@ -20,6 +20,8 @@ export class CommandContext {
   /** The entry's payload; a command begins with `input.at` at its operation and ends at `end`. */
   input: ByteReader = new ByteReader(new Uint8Array(0));
   end = 0;
+  /** Where the text of an `execute` stands. */
+  textAt = 0;
   index: LogIndex = 0;
   wall = 0;
   /** Statements or files of this command that are not run (again): they ended the transaction and failed. */
@@ -37,9 +39,35 @@ export class CommandContext {
   /** Result rows and their bytes in this command. */
   #rows = 0;
   #bytes = 0;
+  /** The text read last in this entry, and where it stands. */
+  #text: SqlText | null = null;
+  #textReadAt = 0;
 
   constructor(tables: TableMarks) {
     this.tables = tables;
+  }
+
+  /** An entry begins; its commands stand in `input`. */
+  begin(input: ByteReader): void {
+    this.input = input;
+    this.#text = null;
+  }
+
+  /** The text of an `execute`, which stands where `input` is, or above it. */
+  text(): SqlText {
+    const { input, textAt } = this;
+    const after = input.at;
+    if (textAt === after) {
+      this.#text = this.texts.read(input);
+      this.#textReadAt = textAt;
+    } else if (this.#text === null || this.#textReadAt !== textAt) {
+      if (textAt === 0) throw new QuorliteError('BAD_REQUEST', 'malformed bytes: no text above');
+      input.at = textAt;
+      this.#text = this.texts.read(input);
+      this.#textReadAt = textAt;
+      input.at = after;
+    }
+    return this.#text;
   }
 
   /** Forgets what the command before left. */

@@ -69,7 +69,7 @@ export class Database {
     this.#schemaChanged = false;
     this.#careful = false;
     const context = this.#context;
-    context.input = admission.input;
+    context.begin(admission.input);
     context.index = index;
     context.wall = header.wall;
     this.#transaction.host.wall = header.wall;
@@ -178,9 +178,10 @@ export class Database {
   }
 
   #run(ordinal: number): OperationResult {
-    const { starts, ends } = this.#admission!;
+    const { starts, ends, texts } = this.#admission!;
     const context = this.#context;
     context.start();
+    context.textAt = texts[ordinal]!;
     context.end = ends[ordinal]!;
     context.input.at = starts[ordinal]!;
     if (this.#careful) return this.#runCarefully();

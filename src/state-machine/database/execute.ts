@@ -11,7 +11,7 @@ import type { SqlText } from './texts.ts';
 export function runExecute(context: CommandContext): OperationResult {
   const { input } = context;
   input.u8();
-  const text = context.texts.read(input);
+  const text = context.text();
   if (text.maintenance !== null)
     return { type: 'statement', result: runMaintenance(context, text) };
   const statement = prepareText(context, text);
