@@ -10,6 +10,7 @@ import type { MemberChange } from '../../src/wire/membership.ts';
 import type { Message } from '../../src/wire/message.ts';
 import { CoreChecker, votes } from './core-checker.ts';
 import { CoreRules } from './core-rules.ts';
+import { drawLimits, drawSwarm, ELECTION_TICKS, type Swarm } from './core-swarm.ts';
 import { Dice } from './random.ts';
 import type { Checkpoint } from './virtual-disk.ts';
 import { foundOn, memberOf, type ReplicaEvents, VirtualReplica } from './virtual-replica.ts';
@@ -26,58 +27,6 @@ interface PendingRead {
   readonly replica: VirtualReplica;
   readonly boot: number;
   readonly floor: number;
-}
-
-/** What a seed may do; rates are percent of steps or of messages. Drawn per seed, so that rare mixes occur. */
-interface Swarm {
-  readonly voters: number;
-  readonly loss: number;
-  readonly duplicate: number;
-  /** How far behind the front of the queue a packet may be picked. */
-  readonly reorder: number;
-  readonly crash: number;
-  readonly partition: number;
-  readonly churn: number;
-  readonly transfer: number;
-  readonly checkpoint: number;
-  readonly hint: number;
-  readonly stall: number;
-  readonly relaxed: boolean;
-}
-
-function drawSwarm(dice: Dice): Swarm {
-  const some = (max: number): number =>
-    dice.percent(50) ? 0 : (1 + dice.below(100)) * (max / 100);
-  const relaxed = dice.percent(15);
-  return {
-    voters: relaxed ? dice.pick([3, 5]) : dice.pick([1, 2, 3, 3, 3, 4, 5]),
-    loss: some(20),
-    duplicate: some(10),
-    reorder: dice.pick([1, 1, 4, 30]),
-    crash: some(1),
-    partition: some(0.6),
-    churn: relaxed ? 0 : some(2),
-    transfer: some(1),
-    checkpoint: some(3),
-    hint: some(1),
-    stall: some(0.3),
-    relaxed,
-  };
-}
-
-const ELECTION_TICKS = 10;
-
-function drawLimits(dice: Dice): RaftLimits {
-  return {
-    electionTicks: ELECTION_TICKS,
-    heartbeatTicks: dice.pick([1, 2, 3]),
-    maxAppendBytes: dice.pick([1, 200, 4000]),
-    maxInflightMessages: dice.pick([1, 2, 8]),
-    maxInflightBytes: dice.pick([300, 100_000]),
-    maxUncommittedBytes: dice.pick([2000, 100_000]),
-    maxApplyBytes: dice.pick([1, 300, 10_000]),
-    maxPendingReads: 16,
-  };
 }
 
 /** One seed's world. `run` throws on the first violation. */
@@ -197,6 +146,7 @@ export class CoreWorld {
     if (dice.percent(swarm.crash)) this.#crashOne();
     if (dice.percent(swarm.partition)) this.#partition();
     if (dice.percent(swarm.churn)) this.#churn();
+    if (dice.percent(swarm.depose)) this.#depose();
     if (dice.percent(2)) this.#restartOne();
     if (this.#up.length === 0) return;
     const replica = dice.pick(this.#up);
@@ -219,11 +169,15 @@ export class CoreWorld {
   }
 
   #propose(replica: VirtualReplica): void {
-    const leader = this.#up.find((each) => each.raft.role === 'leader') ?? replica;
-    const target = this.#dice.percent(80) ? leader : replica;
-    const payload = new Uint8Array(this.#dice.below(60));
-    payload.fill(++this.#proposals & 255);
-    target.propose(payload);
+    // A deposed leader that has not heard of it goes on, too: its log grows apart from the others'.
+    const leaders = this.#up.filter((each) => each.raft.role === 'leader');
+    const target =
+      leaders.length > 0 && this.#dice.percent(80) ? this.#dice.pick(leaders) : replica;
+    for (let left = this.#dice.percent(20) ? 5 : 1; left > 0; left--) {
+      const payload = new Uint8Array(this.#dice.below(60));
+      payload.fill(++this.#proposals & 255);
+      target.propose(payload);
+    }
     if (this.#dice.percent(70)) target.drain();
   }
 
@@ -298,6 +252,29 @@ export class CoreWorld {
       this.#cut.add(`${id}>${other}`);
       this.#cut.add(`${other}>${id}`);
     }
+  }
+
+  /**
+   * A leader that is cut off goes on writing; another is elected, begins its term and perhaps dies; then the first one is
+   * back, with a log that is longer and older (rule E2).
+   */
+  #depose(): void {
+    const old = this.#up.find((replica) => replica.raft.role === 'leader');
+    if (old === undefined) return;
+    this.#isolate(old.id);
+    for (let i = 0; i < 5; i++) old.propose(new Uint8Array(i));
+    old.sync();
+    const elected = (): VirtualReplica | undefined =>
+      this.#up.find((each) => each !== old && each.raft.role === 'leader');
+    for (let rounds = 0; rounds < 40 && !elected(); rounds++) {
+      for (const each of this.#up) if (each !== old) each.tick();
+      for (let hops = 0; hops < 4; hops++) {
+        for (const packet of this.#network.splice(0)) this.#arrive(packet);
+        for (const each of this.#up) if (!each.stalled) each.sync();
+      }
+    }
+    if (this.#dice.percent(70)) elected()?.kill();
+    this.#cut.clear();
   }
 
   #cutSome(): void {

@@ -4,7 +4,7 @@ import { CoreWorld } from './core-world.ts';
 
 const STEPS = Number(process.env['CORE_STEPS'] ?? 1500);
 const ONE = process.env['CORE_SEED'];
-const SEEDS = Number(process.env['CORE_SEEDS'] ?? 200);
+const SEEDS = Number(process.env['CORE_SEEDS'] ?? 150);
 const FIRST = Number(process.env['CORE_FIRST'] ?? 1);
 
 test('any schedule keeps a cluster of cores safe, and a healed one goes on', {
