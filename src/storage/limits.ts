@@ -41,3 +41,10 @@ export const LOG_CLAIM_MS: number = 5;
 export const SCRATCH_FILE: string = 'pages.scratch';
 /** Pages that one write to it takes at most. */
 export const GATHER_PAGES: number = 64;
+
+/** Bytes of a log entry in one row of a SQL storage: half of what such storages take. */
+export const ROW_PART_BYTES: number = 1024 * 1024;
+/** Rows that one entry may take. */
+export const ROW_PARTS_MAX: number = 256;
+/** Bytes of a file in one row: reading a page costs reading its row. */
+export const ROW_CHUNK_BYTES: number = 64 * 1024;

@@ -8,7 +8,7 @@ import { PAGE_SIZE, type PageBacking } from '../../../wasm/page-store.ts';
 import { type Outcome, QuorliteError } from '../../wire/error.ts';
 
 /** A value as it goes into such a storage. */
-export type RowParam = number | Uint8Array;
+export type RowParam = number | string | Uint8Array;
 
 /** The one call that is needed: runs a statement and gives its rows as objects by column. */
 export interface RowStorage {
