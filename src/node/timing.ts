@@ -11,6 +11,7 @@ export const JOIN_MS = 30_000;
  * time, since catching up takes its time, up to `JOIN_ASK_MAX_MS`. The leader joins equal questions.
  */
 export const JOIN_ASK_MS = 1000;
+/** The longest of these waits, milliseconds. */
 export const JOIN_ASK_MAX_MS = 8000;
 
 /** The core's clock. */
