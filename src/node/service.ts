@@ -16,6 +16,7 @@ import type {
   WriteRequest,
 } from './contract.ts';
 import { idText } from './id-text.ts';
+import type { NodeInside } from './inside.ts';
 import { nodeMetrics } from './metrics.ts';
 import { Node } from './node.ts';
 import type { NodeOptions } from './node-options.ts';
@@ -24,11 +25,19 @@ import { clusterStatus, liveness, readiness } from './status.ts';
 
 /** Opens the storage, recovers and starts. Throws `CORRUPT`, `STORAGE_FAILED`, `CONFIG_INVALID`. */
 export function openNode(options: NodeOptions): NodeService {
+  return openInspectedNode(options).service;
+}
+
+/** The same, with a view of the insides: for whoever shows or checks what a node does. */
+export function openInspectedNode(options: NodeOptions): {
+  readonly service: NodeService;
+  readonly inside: NodeInside;
+} {
   const node = new Node(options);
   const service = new Service(node);
   node.status = () => service.status();
   node.start();
-  return service;
+  return { service, inside: node };
 }
 
 class Service implements NodeService {

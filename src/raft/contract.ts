@@ -143,6 +143,9 @@ export interface Raft {
   readonly uncommittedBytes: number;
   /** True on a leader that committed an entry of its own term (rule L1). */
   readonly ready: boolean;
+  /** Ticks since this replica last heard of a leader or granted a vote, and how many of them it bears; for showing only. */
+  readonly electionElapsed: number;
+  readonly electionTimeout: number;
 
   tick(): void;
   step(message: Message): void;

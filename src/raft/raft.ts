@@ -86,6 +86,14 @@ class RaftCore implements Raft {
     return isReady(this.#core);
   }
 
+  get electionElapsed(): number {
+    return this.#core.electionElapsed;
+  }
+
+  get electionTimeout(): number {
+    return this.#core.electionTimeout;
+  }
+
   tick(): void {
     const core = this.#input();
     if (core.role === 'leader') tickLeader(core);
