@@ -9,9 +9,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startNode } from '../dist/src/index.js';
+import { MEASURED, WARM_UP } from './loads.mjs';
 
 const INSERT = 'INSERT INTO _bench (id, ts, name) VALUES ($1, $2, $3)';
-const CONCURRENCY = [1, 4, 16, 64, 256];
 const sync = process.argv.includes('--sync')
   ? process.argv[process.argv.indexOf('--sync') + 1]
   : 'durable';
@@ -93,11 +93,11 @@ async function main() {
     const row = id++;
     return db.execute(INSERT, [row, 1_700_000_000, `Name ${row}`]);
   };
-  // Compilers and caches are warm before anything is measured, as in the floor that this is compared with.
-  await closedLoop('warm-up', 64, 60_000, insertNext);
-  for (const concurrency of CONCURRENCY) {
-    const calls = concurrency < 4 ? 4000 : concurrency < 64 ? 20_000 : 60_000;
-    results.push(await closedLoop('insert', concurrency, calls, insertNext));
+  for (const [outstanding, calls] of WARM_UP) {
+    await closedLoop('warm-up', outstanding, calls, insertNext);
+  }
+  for (const [outstanding, calls] of MEASURED) {
+    results.push(await closedLoop('insert', outstanding, calls, insertNext));
   }
   const many = () =>
     Array.from({ length: 25_000 }, () => {

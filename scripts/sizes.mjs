@@ -32,7 +32,7 @@ const BUNDLES = [
     code: "export * from './src/index.ts';",
     platform: 'node',
     external: ['ws', '@hono/node-server', '*.wasm'],
-    budget: 150 * KB,
+    budget: 165 * KB,
   },
 ];
 

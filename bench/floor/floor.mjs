@@ -13,6 +13,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { DEFAULT_ENGINE_LIMITS } from '../../dist/wasm/limits.js';
 import { loadSqliteEngine } from '../../dist/wasm/load/node.js';
 import { createMemoryPageStore } from '../../dist/wasm/page-store/memory.js';
+import { MEASURED, WARM_UP } from '../loads.mjs';
 
 const INSERT = 'INSERT INTO _bench (id, ts, name) VALUES ($1, $2, $3)';
 const IN_FLIGHT = 4;
@@ -144,9 +145,7 @@ async function main() {
     const insert = await lead(directory, ports);
     let id = 0;
     const results = [];
-    // The first round is the warm-up, as in the benchmark that this is compared with.
-    for (const concurrency of [64, 1, 4, 16, 64, 256]) {
-      const calls = concurrency < 4 ? 4000 : concurrency < 64 ? 20_000 : 60_000;
+    for (const [concurrency, calls] of [...WARM_UP, ...MEASURED]) {
       const started = performance.now();
       const worker = async () => {
         for (let i = 0; i < calls / concurrency; i++) {
@@ -158,7 +157,7 @@ async function main() {
       const rate = Math.round((calls / (performance.now() - started)) * 1000);
       results.push({ name: 'insert', concurrency, rate });
     }
-    results.shift();
+    results.splice(0, WARM_UP.length);
     if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify(results)}\n`);
     else console.table(results);
   } finally {

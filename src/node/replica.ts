@@ -280,7 +280,8 @@ export class Replica {
         return;
       }
       this.#written.push(token);
-      this.wake();
+      // A turn that is under way takes it up itself.
+      if (!this.#running) this.wake();
     });
   }
 
