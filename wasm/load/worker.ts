@@ -1,0 +1,19 @@
+/**
+ * Loads the default engine where WebAssembly comes as modules of the bundle (`workerd`): nothing is compiled at run
+ * time. The .wasm files are those that the build puts beside the engine's code.
+ */
+import type { Engine } from '../engine.ts';
+import { createSqliteEngine } from '../sqlite/engine.ts';
+import sqlite from '../sqlite/sqlite3.wasm';
+import trampolines from '../sqlite/trampolines.wasm';
+
+/** SHA-256 of the `sqlite3.wasm` of this release: a compiled module no longer has its bytes. */
+export const SQLITE_HASH = 'b8a92a19f441a90ff2339fe988fbe317c4adf3ed844096f12aee04aa72d58257';
+
+let cached: Engine | undefined;
+
+/** The default engine, made at the first call and shared by all objects of the isolate afterwards. */
+export function loadModuleEngine(): Engine {
+  cached ??= createSqliteEngine({ sqlite, trampolines, hash: SQLITE_HASH });
+  return cached;
+}
