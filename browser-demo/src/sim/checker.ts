@@ -17,6 +17,10 @@ interface Stored {
   readonly node: number;
 }
 
+function self(member: Member): number {
+  return member.inside!.self;
+}
+
 /** Watches a run. */
 export class Checker {
   readonly #broken = ['', '', '', '', ''];
@@ -28,6 +32,8 @@ export class Checker {
   /** How far each replica's commits were looked at. */
   readonly #seen = new Map<number, number>();
   readonly #hashes = new Map<number, { readonly hash: string; readonly node: number }>();
+  /** The index at which each replica's state was compared last. */
+  readonly #lookedAt = new Map<number, number>();
   #acknowledged = 0;
   #acknowledgedCount = 0;
   #equalAt = 0;
@@ -114,8 +120,10 @@ export class Checker {
   }
 
   #state(member: Member): void {
-    const { index, hash } = member.service!.databaseHash();
-    if (index === 0) return;
+    const { index } = member.inside!.replica.stateMachine.applied;
+    if (index === 0 || this.#lookedAt.get(self(member)) === index) return;
+    this.#lookedAt.set(self(member), index);
+    const { hash } = member.service!.databaseHash();
     const known = this.#hashes.get(index);
     if (known === undefined) {
       this.#hashes.set(index, { hash, node: member.id });

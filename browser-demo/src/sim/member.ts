@@ -3,7 +3,7 @@ import { DEFAULT_LIMITS } from '../../../src/config/limits.ts';
 import type { NodeService } from '../../../src/node/contract.ts';
 import type { NodeInside } from '../../../src/node/inside.ts';
 import { openInspectedNode } from '../../../src/node/service.ts';
-import type { StorageWrite } from '../../../src/raft/contract.ts';
+import type { Raft, StorageWrite } from '../../../src/raft/contract.ts';
 import type { VirtualProcess } from '../../../src/runtime/virtual/contract.ts';
 import { createSnapshotStore } from '../../../src/storage/checkpoint/snapshot-store.ts';
 import type { LogStore } from '../../../src/storage/contract.ts';
@@ -52,6 +52,10 @@ export class Member {
   copy: ReadonlyMap<string, Uint8Array> | null = null;
   readonly #configured: readonly number[];
   readonly #surroundings: MemberSurroundings;
+  #termsKey = '';
+  #terms: readonly number[] = [];
+  #hash = '';
+  #hashAt = -1;
 
   constructor(
     id: number,
@@ -81,6 +85,8 @@ export class Member {
     this.service = null;
     this.inside = null;
     this.refused = '';
+    this.#termsKey = '';
+    this.#hashAt = -1;
   }
 
   #main(runtime: VirtualProcess): void {
@@ -190,6 +196,30 @@ export class Member {
     return Math.round(Math.min(1, Math.max(0, part)) * 255);
   }
 
+  /** Terms of the newest entries; a term writes an index only once, so few numbers tell whether they are the same. */
+  #termsOf(raft: Raft): readonly number[] {
+    const { firstIndex, lastIndex } = raft;
+    const lastTerm = raft.termAt(lastIndex) ?? 0;
+    const key = `${firstIndex} ${lastIndex} ${lastTerm}`;
+    if (key === this.#termsKey) return this.#terms;
+    const terms: number[] = [];
+    for (let i = Math.max(firstIndex, lastIndex - LANE + 1); i <= lastIndex; i++) {
+      terms.push(raft.termAt(i) ?? 0);
+    }
+    this.#termsKey = key;
+    this.#terms = terms;
+    return terms;
+  }
+
+  #hashOf(service: NodeService): string {
+    const applied = this.inside!.replica.stateMachine.applied.index;
+    if (applied !== this.#hashAt) {
+      this.#hash = service.databaseHash().hash;
+      this.#hashAt = applied;
+    }
+    return this.#hash;
+  }
+
   view(): NodeView {
     const state = this.state;
     const base = {
@@ -204,10 +234,6 @@ export class Member {
     }
     const { raft } = inside.replica;
     const { members } = raft.membership;
-    const terms: number[] = [];
-    for (let i = Math.max(raft.firstIndex, raft.lastIndex - LANE + 1); i <= raft.lastIndex; i++) {
-      terms.push(raft.termAt(i) ?? 0);
-    }
     return {
       ...base,
       role: roleOf(inside),
@@ -217,8 +243,8 @@ export class Member {
       applied: inside.replica.stateMachine.applied.index,
       durable: Math.min(this.durable, raft.lastIndex),
       last: raft.lastIndex,
-      terms,
-      hash: service.databaseHash().hash,
+      terms: this.#termsOf(raft),
+      hash: this.#hashOf(service),
       why: inside.failure?.message ?? inside.waiting(),
     };
   }

@@ -113,7 +113,6 @@ function same(a: NodeView, b: NodeView): boolean {
     a.syncMs === b.syncMs &&
     a.why === b.why &&
     a.copied === b.copied &&
-    a.terms.length === b.terms.length &&
-    a.terms.every((term, at) => term === b.terms[at])
+    a.terms === b.terms
   );
 }
