@@ -1,6 +1,7 @@
 /**
  * Builds the package: compiles `src` and `wasm` into `dist`, copies the .wasm files beside the code that loads them and
- * makes the command executable. `--no-check` only strips types (for tests, which have their own type check).
+ * makes the command executable; bundles for browsers go into `dist/browser`. `--no-check` only strips types (for tests,
+ * which have their own type check).
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -15,6 +16,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundleForBrowsers } from './bundle-browser.mjs';
 
 /** Flags that reduce compiling to stripping types. */
 const STRIP = ['--noCheck', '--declaration', 'false', '--isolatedDeclarations', 'false'];
@@ -52,6 +54,7 @@ const compiled = spawnSync(process.execPath, [tsc, ...flags], { cwd: root, stdio
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 
 chmodSync(join(dist, 'src', 'cli', 'main.js'), 0o755);
+await bundleForBrowsers(join(dist, 'browser'));
 // Tests that start processes rebuild when a source is newer than this; what was saved meanwhile is.
 const stamp = join(dist, '.built');
 writeFileSync(stamp, '');

@@ -33,15 +33,26 @@ const SCRIPT_URL = {
   },
 };
 
-/** What is built: format and further options by file. */
+/**
+ * What is built. The modules share what both need, and a page that runs its node in a worker never loads the node; the
+ * plain script is one file.
+ */
 export const BROWSER_BUNDLES = [
-  { file: 'quorlite.js', entry: 'src/browser.ts', options: { format: 'esm' } },
   {
-    file: 'quorlite.iife.js',
-    entry: 'src/browser.ts',
-    options: { format: 'iife', globalName: 'Quorlite', ...SCRIPT_URL },
+    entryPoints: {
+      quorlite: 'src/browser.ts',
+      worker: 'src/runtime/browser/worker.ts',
+    },
+    format: 'esm',
+    splitting: true,
+    chunkNames: 'part-[hash]',
   },
-  { file: 'worker.js', entry: 'src/runtime/browser/worker.ts', options: { format: 'esm' } },
+  {
+    entryPoints: { 'quorlite.iife': 'src/browser.ts' },
+    format: 'iife',
+    globalName: 'Quorlite',
+    ...SCRIPT_URL,
+  },
 ];
 
 /** Options of esbuild for a script that runs in browsers. */
@@ -59,14 +70,7 @@ export const BROWSER_OPTIONS = {
 export async function bundleForBrowsers(folder) {
   mkdirSync(folder, { recursive: true });
   await Promise.all(
-    BROWSER_BUNDLES.map(({ file, entry, options }) =>
-      build({
-        ...BROWSER_OPTIONS,
-        entryPoints: [entry],
-        outfile: join(folder, file),
-        ...options,
-      }),
-    ),
+    BROWSER_BUNDLES.map((bundle) => build({ ...BROWSER_OPTIONS, outdir: folder, ...bundle })),
   );
   copyFileSync(
     require.resolve('@sqlite.org/sqlite-wasm/sqlite3.wasm'),

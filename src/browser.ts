@@ -25,14 +25,14 @@ export type {
   Metric,
 } from './node/contract.ts';
 export type { BrowserNodeConfig } from './runtime/browser/config.ts';
-export { type BrowserNode, startNode } from './runtime/browser/start-node.ts';
 export {
   type BrowserStorage,
   indexedDb,
   memory,
   opfs,
   removeBrowserStorage,
-} from './runtime/browser/storage.ts';
+} from './runtime/browser/places.ts';
+export { type BrowserNode, startNode } from './runtime/browser/start-node.ts';
 export type { DatabaseHash } from './runtime/browser/worker-messages.ts';
 export { createLogger, type Logger, type LogLevel } from './telemetry/logger.ts';
 export { type ErrorCode, type Outcome, QuorliteError } from './wire/error.ts';

@@ -4,7 +4,7 @@ import type { SqliteUrls } from '../../../wasm/load/browser.ts';
 import type { NodeConfig } from '../../config/node-config.ts';
 import { configError } from '../../config/problem.ts';
 import { type ResolvedConfig, resolveConfig } from '../../config/resolve.ts';
-import { type BrowserStorage, hasOpfs } from './storage.ts';
+import { type BrowserStorage, hasOpfs } from './places.ts';
 
 /** What a user writes; everything is optional. */
 export interface BrowserNodeConfig

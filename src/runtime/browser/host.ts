@@ -1,9 +1,9 @@
-/** Where a page's node runs: in this very context, or in a worker of its own. */
+/** Where a page's node runs; here, in a worker of its own. */
 
 import { configError } from '../../config/problem.ts';
 import { QuorliteError } from '../../wire/error.ts';
 import { type BrowserNodeConfig, resolveBrowserConfig } from './config.ts';
-import { type Seat, type SeatEvents, takeSeat } from './seat.ts';
+import type { SeatEvents } from './seat.ts';
 import {
   type DatabaseHash,
   type ErrorText,
@@ -28,30 +28,13 @@ export function isPage(): boolean {
   return 'document' in globalThis;
 }
 
-/** Runs the node here. Throws `CONFIG_INVALID`. */
-export function hostHere(config: BrowserNodeConfig, events: SeatEvents): NodeHost {
-  const seat: Seat = takeSeat(resolveBrowserConfig(config), events);
-  return {
-    serve: (port) => seat.serve(port),
-    async databaseHash() {
-      if (seat.node === null) throw notHere();
-      return seat.node.service.databaseHash();
-    },
-    shutdown: () => void seat.shutdown(),
-    close: () => {},
-  };
-}
-
 /** Runs the node in a worker. Throws `CONFIG_INVALID` for what cannot be sent to one. */
 export function hostInWorker(config: BrowserNodeConfig, events: SeatEvents): NodeHost {
   resolveBrowserConfig(config);
   const plain = sendable(config);
   const hashes = new Map<number, (answer: DatabaseHash | ErrorText) => void>();
   let calls = 0;
-  const worker = new Worker(config.worker ?? new URL('./worker.js', import.meta.url), {
-    type: 'module',
-    name: 'quorlite',
-  });
+  const worker = startWorker(config.worker);
   const post = (message: ToWorker, transfer: Transferable[] = []): void =>
     worker.postMessage(message, transfer);
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
@@ -81,8 +64,11 @@ export function hostInWorker(config: BrowserNodeConfig, events: SeatEvents): Nod
   };
 }
 
-function notHere(): QuorliteError {
-  return new QuorliteError('NOT_READY', 'the node does not run in this tab');
+/** Bundlers follow a worker's script only when it is written in this way. */
+function startWorker(script: string | URL | undefined): Worker {
+  return script === undefined
+    ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'quorlite' })
+    : new Worker(script, { type: 'module', name: 'quorlite' });
 }
 
 /** The configuration as plain data. */

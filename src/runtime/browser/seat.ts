@@ -5,9 +5,9 @@
 import { asQuorliteError, type QuorliteError } from '../../wire/error.ts';
 import type { ResolvedBrowserConfig } from './config.ts';
 import { portLink } from './message-link.ts';
+import { seatAddress } from './places.ts';
 import { createBrowserPlatform } from './platform.ts';
 import { type HostedNode, runNode } from './run-node.ts';
-import type { BrowserStorage } from './storage.ts';
 import { createTabLinks } from './tab-links.ts';
 
 /** What becomes of a seat. Nothing comes after `stopped`. */
@@ -27,11 +27,6 @@ export interface Seat {
   /** Serves a client of the node over `port`; closes it when the node does not run here. */
   serve(port: MessagePort): void;
   shutdown(): Promise<void>;
-}
-
-/** Where clients in other tabs reach the node over a storage. */
-export function seatAddress({ kind, name }: BrowserStorage): string {
-  return `node:${kind}:${name}`;
 }
 
 /** Queues for the node's lock and runs the node when it has it. */

@@ -5,11 +5,10 @@ import type { ClientRuntime } from '../../client/remote/runtime.ts';
 import type { Link, LinkEvents } from '../../platform/links.ts';
 import { QuorliteError } from '../../wire/error.ts';
 import { type BrowserNodeConfig, resolveBrowserConfig } from './config.ts';
-import { hostHere, hostInWorker, isPage, type NodeHost } from './host.ts';
+import { hostInWorker, isPage, type NodeHost } from './host.ts';
 import { portLink } from './message-link.ts';
+import { hasOpfs, indexedDb, seatAddress } from './places.ts';
 import { createBrowserPlatform } from './platform.ts';
-import { seatAddress } from './seat.ts';
-import { hasOpfs, indexedDb } from './storage.ts';
 import { createTabLinks, type TabLinks } from './tab-links.ts';
 import type { DatabaseHash } from './worker-messages.ts';
 
@@ -72,7 +71,10 @@ export async function startNode(config: BrowserNodeConfig = {}): Promise<Browser
       settle(error);
     },
   };
-  const host: NodeHost = inWorker ? hostInWorker(place, events) : hostHere(place, events);
+  // Pages whose node runs in a worker never load the node itself.
+  const host: NodeHost = inWorker
+    ? hostInWorker(place, events)
+    : (await import('./host-here.ts')).hostHere(place, events);
   tab.host = host;
   await begun;
   const client = connect(NODE_URL, {

@@ -11,50 +11,19 @@ import { createMemoryFolder } from '../../storage/memory-folder.ts';
 import { createMemoryLogStore } from '../../storage/memory-log.ts';
 import { openFileBacking, removeFileBacking } from '../../storage/page-backing/file.ts';
 import { QuorliteError } from '../../wire/error.ts';
-import { deleteIdb, openIdb } from './idb-database.ts';
+import { openIdb } from './idb-database.ts';
 import { openIdbIdentity } from './idb-identity.ts';
 import { openIdbLog } from './idb-log.ts';
 import { openIdbSnapshots } from './idb-snapshots.ts';
 import { openOpfsFolder } from './opfs-files.ts';
+import { type BrowserStorage, databaseName, FOLDER, hasOpfs } from './places.ts';
 
-/** A place for a node's data, as plain data: it may be sent to a worker. */
-export interface BrowserStorage {
-  readonly kind: 'opfs' | 'indexeddb' | 'memory';
-  /** Names the place within its origin. */
-  readonly name: string;
-}
-
-/** Files of the origin's own, with a database larger than memory. Only in workers; `startNode` makes one. */
-export function opfs(name: string = 'node-1'): BrowserStorage {
-  return { kind: 'opfs', name };
-}
-
-/** IndexedDB, for pages and for browsers without such files. All pages of the database are in memory. */
-export function indexedDb(name: string = 'node-1'): BrowserStorage {
-  return { kind: 'indexeddb', name };
-}
-
-/** Nothing outlives the page. */
-export function memory(name: string = 'node-1'): BrowserStorage {
-  return { kind: 'memory', name };
-}
-
-/** What a node keeps; `settled` holds back what others must not hear before it is durable. */
+/** What a node keeps, and when that which others must not hear earlier is durable. */
 export interface OpenedStorage extends NodeStorage {
   /** Whether something that was saved is not durable yet. */
   readonly isDirty: () => boolean;
   readonly whenClean: (run: () => void) => void;
   close(): Promise<void>;
-}
-
-const FOLDER = 'quorlite';
-
-/** Whether this browser has files with synchronous access, which only workers may use. */
-export function hasOpfs(): boolean {
-  return (
-    typeof globalThis.navigator?.storage?.getDirectory === 'function' &&
-    typeof FileSystemFileHandle === 'function'
-  );
 }
 
 /** Whether this is a dedicated worker whose files have synchronous access. */
@@ -70,17 +39,6 @@ export async function openBrowserStorage(
 ): Promise<OpenedStorage> {
   if (kind === 'memory') return openMemory(sync);
   return kind === 'opfs' ? openOpfs(name, sync, platform) : openIndexedDb(name, sync, platform);
-}
-
-/** Removes a storage with all its data. The node must be shut down in all tabs. */
-export async function removeBrowserStorage({ kind, name }: BrowserStorage): Promise<void> {
-  if (kind === 'indexeddb') await deleteIdb(databaseName(name));
-  if (kind !== 'opfs') return;
-  const root = await navigator.storage.getDirectory();
-  const folder = await root.getDirectoryHandle(FOLDER, { create: true });
-  for await (const key of folder.keys()) {
-    if (key === name) await folder.removeEntry(name, { recursive: true });
-  }
 }
 
 function openMemory(sync: SyncMode): OpenedStorage {
@@ -146,8 +104,4 @@ async function openIndexedDb(
     whenClean: (run) => identity.whenClean(run),
     close: () => new Promise((resolve) => database.close(() => resolve())),
   };
-}
-
-function databaseName(name: string): string {
-  return `${FOLDER}:${name}`;
 }
