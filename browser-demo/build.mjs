@@ -20,7 +20,14 @@ const BUDGETS = [
   { name: 'shell', files: ['index.html', 'page.css', 'page.js'], budget: 80 * KB },
   { name: 'worker script', files: ['worker.js'], budget: 110 * KB },
 ];
-const FILES = ['index.html', 'page.css', 'page.js', 'worker.js', 'sqlite3.wasm', 'trampolines.wasm'];
+const FILES = [
+  'index.html',
+  'page.css',
+  'page.js',
+  'worker.js',
+  'sqlite3.wasm',
+  'trampolines.wasm',
+];
 const TYPES = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',

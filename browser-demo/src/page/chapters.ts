@@ -9,7 +9,11 @@ export interface TourState {
   /** Texts of events since the chapter began. */
   readonly told: readonly string[];
   /** Whether a statement was answered since then, and how. */
-  readonly answers: readonly { readonly sql: string; readonly level: string; readonly error: string }[];
+  readonly answers: readonly {
+    readonly sql: string;
+    readonly level: string;
+    readonly error: string;
+  }[];
 }
 
 /** A chapter. */

@@ -43,7 +43,7 @@ export function EventList(): JSX.Element {
           <li key={event.id}>
             <button
               type="button"
-              class={`event ${event.kind}`}
+              class={`event ${event.kind} ${/ leads term /.test(event.text) ? 'leads' : ''}`}
               title="Show this moment"
               onClick={() => scrub(event.at)}
             >

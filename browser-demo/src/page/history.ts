@@ -17,8 +17,6 @@ export interface Moment {
   readonly cuts: readonly number[];
 }
 
-/** No message travels longer than this unless something holds it back. */
-const LONGEST_WAY_MS = 70;
 /** Messages that are held back are looked for in the newest ones. */
 const HELD_BACK = 400;
 
@@ -73,7 +71,12 @@ export class History {
   /** The newest moment that is not behind `at`. */
   moment(at: number): Moment | null {
     if (this.moments.length === 0) return null;
-    return this.moments[Math.max(0, this.#position(this.moments, at, (moment) => moment.at))]!;
+    return this.moments[
+      Math.max(
+        0,
+        this.#position(this.moments, at, (moment) => moment.at),
+      )
+    ]!;
   }
 
   /** Messages on their way. */
@@ -88,11 +91,6 @@ export class History {
       if (at - message.sent > 60_000 && end !== undefined) break;
     }
     return found;
-  }
-
-  /** Whether a message is later than it should be: something holds it back. */
-  heldBack(message: MessageView, at: number): boolean {
-    return at > message.due + LONGEST_WAY_MS / 10;
   }
 
   #position<T>(items: readonly T[], at: number, timeOf: (item: T) => number): number {

@@ -24,7 +24,7 @@ function Cluster({ count }: { readonly count: number }): JSX.Element {
     <>
       <p class="soft menu-hint">
         Select a node to break it. Draw a line across the ring to split the network. Pick a message
-        to lose it.
+        to lose it. Below each node: its term, its commit index, the hash of its database.
       </p>
       <div class="row">
         <Action
@@ -44,7 +44,7 @@ function Cluster({ count }: { readonly count: number }): JSX.Element {
 }
 
 function OneNode({ node }: { readonly node: NodeView }): JSX.Element {
-  const { id, state, role, why, syncMs } = node;
+  const { id, state, role, why, syncMs, term, commit, applied, hash } = node;
   const alive = state === 'running' || state === 'paused';
   const running = state === 'running';
   return (
@@ -53,7 +53,11 @@ function OneNode({ node }: { readonly node: NodeView }): JSX.Element {
         <h2>n{id}</h2>
         <span class="soft">
           {running ? role : state}
-          {alive && <span class="mono">{` · disk ${syncMs} ms`}</span>}
+          {alive && (
+            <span class="mono">
+              {` · term ${term} · committed ${commit} · applied ${applied} · disk ${syncMs} ms · ${hash}`}
+            </span>
+          )}
           {why !== '' && ` · ${why}`}
         </span>
         <button

@@ -68,7 +68,7 @@ export function drawRing(
 type Places = ReadonlyMap<number, Point>;
 
 function drawLinks(context: CanvasRenderingContext2D, moment: Moment, places: Places): void {
-  const { line, broken, doubt } = currentColours();
+  const { line, doubt } = currentColours();
   const cuts = new Set(moment.cuts);
   for (const { id: a } of moment.nodes) {
     for (const { id: b } of moment.nodes) {
@@ -85,14 +85,14 @@ function drawLinks(context: CanvasRenderingContext2D, moment: Moment, places: Pl
       context.stroke();
       context.setLineDash([]);
       const middle = { x: (one.x + other.x) / 2, y: (one.y + other.y) / 2 };
-      if (there && back) drawCross(context, middle, broken);
+      if (there && back) drawCross(context, middle);
       else if (there) drawOneWay(context, one, other);
       else if (back) drawOneWay(context, other, one);
     }
   }
 }
 
-function drawCross(context: CanvasRenderingContext2D, { x, y }: Point, _colour: string): void {
+function drawCross(context: CanvasRenderingContext2D, { x, y }: Point): void {
   const { doubt } = currentColours();
   context.strokeStyle = doubt;
   context.lineWidth = 1.5;
@@ -127,6 +127,9 @@ function drawMessages(
   const { strongLine, ink, doubt } = currentColours();
   const found: { readonly message: MessageView; readonly place: Point }[] = [];
   const cuts = new Set(moment.cuts);
+  const down = new Set(
+    moment.nodes.filter(({ state }) => state === 'dead' || state === 'failed').map(({ id }) => id),
+  );
   for (const message of history.travelling(at)) {
     const from = places.get(message.from);
     const to = places.get(message.to);
@@ -134,8 +137,10 @@ function drawMessages(
     const end = history.ends.get(message.id);
     const due = end !== undefined && !end.lost ? end.at : message.due;
     const cut = cuts.has(message.from * 16 + message.to);
-    const part = Math.min(cut ? 0.5 : 1, (at - message.sent) / Math.max(1, due - message.sent));
-    if (part < 0) continue;
+    const way = (at - message.sent) / Math.max(1, due - message.sent);
+    // Nobody is there to take it in, and its sender does not know yet.
+    if (way > 1 && down.has(message.to)) continue;
+    const part = Math.min(cut ? 0.5 : 1, Math.max(0, way));
     const place = along(from, to, part);
     const faint = message.kind === 'heartbeat' || message.kind === 'link';
     const radius = SIZES[message.kind];
@@ -149,7 +154,7 @@ function drawMessages(
     } else {
       context.fill();
     }
-    if (cut || history.heldBack(message, at)) ringAround(context, place, radius + 3, doubt);
+    if (cut || way > 1.1) ringAround(context, place, radius + 3, doubt);
     if (message.id === picked) ringAround(context, place, radius + 5, ink);
     found.push({ message, place });
   }
@@ -191,13 +196,7 @@ function drawArcs(context: CanvasRenderingContext2D, moment: Moment, places: Pla
     if (part <= 0 || node.state !== 'running') return;
     context.strokeStyle = termColour(node.term);
     context.beginPath();
-    context.arc(
-      place.x,
-      place.y,
-      NODE_RADIUS + 5,
-      -Math.PI / 2,
-      -Math.PI / 2 + part * 2 * Math.PI,
-    );
+    context.arc(place.x, place.y, NODE_RADIUS + 5, -Math.PI / 2, -Math.PI / 2 + part * 2 * Math.PI);
     context.stroke();
   });
 }
@@ -216,7 +215,6 @@ function drawLine(context: CanvasRenderingContext2D, [from, to]: readonly [Point
 
 /** On which side of a line, drawn on beyond its ends, a place is. */
 export function sideOf([from, to]: readonly [Point, Point], place: Point): number {
-  const cross =
-    (to.x - from.x) * (place.y - from.y) - (to.y - from.y) * (place.x - from.x);
+  const cross = (to.x - from.x) * (place.y - from.y) - (to.y - from.y) * (place.x - from.x);
   return cross >= 0 ? 1 : 0;
 }

@@ -101,8 +101,8 @@ export function Toolbar(): JSX.Element {
         </span>
         <Seed />
         <button type="button" class="button" onClick={() => void copyLink()}>
-          <Icon name="link" /> <span class="wide-only">Link</span>
-          <span class="hidden narrow-only">Link</span>
+          <Icon name="link" /> <span class="roomy-only">Link</span>
+          <span class="hidden">Copy a link to this moment</span>
         </button>
         <button
           type="button"
@@ -112,7 +112,8 @@ export function Toolbar(): JSX.Element {
             touring.value = touring.value > 0 ? 0 : 1;
           }}
         >
-          <Icon name="tour" /> Tour
+          <Icon name="tour" /> <span class="roomy-only">Tour</span>
+          <span class="hidden">Tour of eight chapters</span>
         </button>
         <button type="button" class="button icon" aria-label="Dark or light" onClick={switchTheme}>
           <Icon name="theme" />

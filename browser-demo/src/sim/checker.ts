@@ -141,11 +141,11 @@ export class Checker {
 
   views(): CheckView[] {
     const details = [
-      `${this.#leaders.size} terms had a leader`,
-      `${this.#written.size} entries compared`,
-      `${this.#acknowledgedCount} writes acknowledged`,
+      `${this.#leaders.size} terms`,
+      `${this.#written.size} entries`,
+      `${this.#acknowledgedCount} writes`,
       `at ${this.#equalAt}`,
-      `${this.#reads} reads checked`,
+      `${this.#reads} reads`,
     ];
     return NAMES.map((name, rule) => ({
       name,

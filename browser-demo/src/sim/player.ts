@@ -41,10 +41,10 @@ export class Player {
     return this.#simulation;
   }
 
-  /** Runs until the cluster serves, or to a moment. */
+  /** Runs until somebody leads, or to a moment. */
   boot(until: number | null): void {
     if (until === null) {
-      while (!this.#simulation.furnished && this.now < BOOT_MS) this.#millisecond();
+      while (!this.#simulation.led && this.now < BOOT_MS) this.#millisecond();
     } else {
       this.forward(until - this.now);
     }

@@ -88,9 +88,9 @@ export class Simulation {
     return this.#now;
   }
 
-  /** Whether a leader serves, and the first rows are in. */
-  get furnished(): boolean {
-    return this.#furnished === 'yes';
+  /** Whether there is a leader. */
+  get led(): boolean {
+    return this.members.some(({ inside }) => inside?.replica.raft.role === 'leader');
   }
 
   get cuts(): number[] {
@@ -123,7 +123,7 @@ export class Simulation {
     const { bank } = this.workload;
     if (bank === null) return checks;
     const broken = bank === TOTAL ? '' : `it holds ${bank}`;
-    return [...checks, { name: `bank holds ${TOTAL}`, broken, detail: 'summed on any node' }];
+    return [...checks, { name: `bank holds ${TOTAL}`, broken, detail: '' }];
   }
 
   /** The database of a node as a file. */

@@ -116,6 +116,7 @@ export class Wires {
       opened: () => events.opened(),
       closed: (reason) => {
         this.#closed(from, to);
+        this.#closed(to, from);
         events.closed(reason);
       },
       ...(drained ? { drained: () => drained.call(events) } : {}),
