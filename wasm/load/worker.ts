@@ -6,9 +6,7 @@ import type { Engine } from '../engine.ts';
 import { createSqliteEngine } from '../sqlite/engine.ts';
 import sqlite from '../sqlite/sqlite3.wasm';
 import trampolines from '../sqlite/trampolines.wasm';
-
-/** SHA-256 of the `sqlite3.wasm` of this release: a compiled module no longer has its bytes. */
-export const SQLITE_HASH = 'b8a92a19f441a90ff2339fe988fbe317c4adf3ed844096f12aee04aa72d58257';
+import { SQLITE_HASH } from './sqlite-hash.ts';
 
 let cached: Engine | undefined;
 
