@@ -4,7 +4,7 @@
  * took longest.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 
@@ -50,6 +50,24 @@ function bin(name) {
   return join('node_modules', '.bin', name);
 }
 
+/**
+ * The runtimes beside this one have a package of their own, so that the quick start stays light. Where they cannot be
+ * installed their tests are skipped, and say so.
+ */
+async function runtimes() {
+  const folder = join('test', 'runtimes');
+  const lock = changedAt(join(folder, 'package-lock.json'));
+  if (changedAt(join(folder, 'node_modules', '.package-lock.json')) > lock) return;
+  const started = Date.now();
+  const { ok, text } = await run('npm', ['ci', '--prefix', folder], ['ignore', 'pipe', 'pipe']);
+  told('runtimes installed', ok, started);
+  if (!ok) process.stdout.write(`${text}the tests of other runtimes are skipped\n`);
+}
+
+function changedAt(path) {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
 /** Test files run beside each other, and one after the other in a process: none may depend on who was there before. */
 async function tests() {
   const started = Date.now();
@@ -91,6 +109,7 @@ await Promise.all([
     '--error-on-warnings',
   ]),
 ]);
+if (!fast) await runtimes();
 await tests();
 rmSync(scratch, { recursive: true, force: true });
 const { passed, failed, skipped } = totals;
