@@ -25,7 +25,8 @@ export type {
   Metric,
 } from './node/contract.ts';
 export { connect } from './runtime/node/connect.ts';
-export { type RunningNode, startNode } from './runtime/node/start-node.ts';
+export type { RunningNode } from './runtime/node/running-node.ts';
+export { startNode } from './runtime/node/start-node.ts';
 export { createLogger, type Logger, type LogLevel } from './telemetry/logger.ts';
 export { type ErrorCode, type Outcome, QuorliteError } from './wire/error.ts';
 export type { Expectation, Guard, Migration, Statement } from './wire/operation.ts';

@@ -1,12 +1,13 @@
 /** `quorlite serve`: runs one node in this process. */
 import { existsSync } from 'node:fs';
 import { formatHostPort } from '../config/address.ts';
-import type { RunningNode } from '../runtime/node/start-node.ts';
+import type { RunningNode } from '../runtime/node/running-node.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { QuorliteError } from '../wire/error.ts';
 import { type Command, ExitCode, type Invocation } from './command.ts';
 import { type LoadedConfig, loadConfig, NODE_FLAGS } from './node-flags.ts';
 import type { Output } from './output.ts';
+import { loadStartNode } from './runtime.ts';
 
 /** `quorlite serve`. */
 export const serveCommand: Command = {
@@ -43,7 +44,7 @@ async function serve(invocation: Invocation): Promise<number> {
   const stop = new StopRequest();
   if (flags.on('exit-with-parent')) stop.onInputEnd();
   stop.onSignals(logger);
-  const { startNode } = await import('../runtime/node/start-node.ts');
+  const startNode = await loadStartNode();
   const node = await startNode({ ...loaded.config, ...serverListen(loaded), log: logger });
   try {
     const end = Promise.race([stop.wanted.then(() => ExitCode.ok), died(node, logger)]);

@@ -22,6 +22,8 @@ const ROOMS: { readonly [beginning: string]: string } = {
   'src/runtime/': 'runtime',
   'src/runtime/virtual/': 'virtual',
   'src/index.ts': 'entry',
+  'src/deno.ts': 'entry',
+  'src/bun.ts': 'entry',
   'src/browser.ts': 'entry',
   'src/client.ts': 'client-entry',
   'src/worker.ts': 'entry',

@@ -1,6 +1,7 @@
 /** Aborts of reads that run for long inside a node of this process, in real time: slices of reads depend on the clock. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RunningNode, startNode } from '../../src/runtime/node/start-node.ts';
+import type { RunningNode } from '../../src/runtime/node/running-node.ts';
+import { startNode } from '../../src/runtime/node/start-node.ts';
 import { expectCode } from '../conformance/client-support.ts';
 
 /** Gives a row every few milliseconds, for hours. */

@@ -3,7 +3,8 @@ import { connect as connectSocket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/config/limits.ts';
 import { connect } from '../../src/runtime/node/connect.ts';
-import { type RunningNode, startNode } from '../../src/runtime/node/start-node.ts';
+import type { RunningNode } from '../../src/runtime/node/running-node.ts';
+import { startNode } from '../../src/runtime/node/start-node.ts';
 
 /** Takes several slices and gives few rows. */
 const LONG =

@@ -8,7 +8,8 @@ import { timing } from '../../src/node/timing.ts';
 import { resolveNodeConfig } from '../../src/runtime/node/config.ts';
 import { openSurvivorFolder } from '../../src/runtime/node/open-survivor.ts';
 import { createNodePlatform } from '../../src/runtime/node/platform.ts';
-import { openStorage, startNode } from '../../src/runtime/node/start-node.ts';
+import { startNode } from '../../src/runtime/node/start-node.ts';
+import { openStorage } from '../../src/runtime/node/storage.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
 import { loadSqliteEngine } from '../../wasm/load/node.ts';
 

@@ -3,11 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NodeConfig } from '../../config/node-config.ts';
-import type { RunningNode } from '../../runtime/node/start-node.ts';
+import type { RunningNode } from '../../runtime/node/running-node.ts';
 import { QuorliteError } from '../../wire/error.ts';
 import { type ChildNode, startChild } from '../dev/child.ts';
 import { freePorts } from '../dev/ports.ts';
 import type { Output } from '../output.ts';
+import { loadStartNode } from '../runtime.ts';
 
 /** The node whose client is measured. */
 const OWN = 1;
@@ -41,7 +42,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedC
     const args = ['serve', ...own, '--sync', sync, '--log', 'warn,pretty'];
     return startChild(args, Number(id), output);
   });
-  const { startNode } = await import('../../runtime/node/start-node.ts');
+  const startNode = await loadStartNode();
   let node: RunningNode | null = null;
   async function close(): Promise<void> {
     await node?.shutdown();

@@ -15,13 +15,9 @@ import {
 import type { Link, LinkEvents } from '../../platform/links.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createLinkTransport } from '../../transport/link-transport.ts';
-import {
-  createWebSocketDialer,
-  linkFromWebSocket,
-  RAFT_SOCKET_OPTIONS,
-  raftEndpoint,
-} from './links.ts';
+import { createWebSocketDialer, linkFromWebSocket, RAFT_SOCKET_OPTIONS } from './links.ts';
 import { createNodePlatform } from './platform.ts';
+import { raftEndpoint } from './raft-endpoint.ts';
 
 type Accept = (link: Link, remote: string) => LinkEvents;
 

@@ -8,9 +8,7 @@ import type { Socket } from 'node:net';
 import { type ClientOptions, WebSocket } from 'ws';
 import type { Dialer, Link, LinkEvents } from '../../platform/links.ts';
 import { TRANSPORT_LIMITS } from '../../transport/limits.ts';
-
-/** Path of the Raft endpoint below a node's URL. */
-export const RAFT_PATH = '/raft';
+import { raftEndpoint } from './raft-endpoint.ts';
 
 /** After `close`, so long the other side may take to answer before the socket is destroyed. */
 const CLOSE_MS = 1_000;
@@ -86,17 +84,6 @@ export function linkFromWebSocket(ws: WebSocket, socket: Socket): AcceptedLink {
   const link = new WebSocketLink();
   link.bind(ws, socket);
   return link;
-}
-
-/** The WebSocket URL of the Raft endpoint of a node with this `http`, `https`, `ws` or `wss` URL. */
-export function raftEndpoint(url: string): string {
-  const endpoint = new URL(url);
-  if (endpoint.protocol === 'http:') endpoint.protocol = 'ws:';
-  else if (endpoint.protocol === 'https:') endpoint.protocol = 'wss:';
-  endpoint.pathname = endpoint.pathname.replace(/\/+$/, '') + RAFT_PATH;
-  endpoint.search = '';
-  endpoint.hash = '';
-  return endpoint.href;
 }
 
 class WebSocketLink implements AcceptedLink {

@@ -5,8 +5,9 @@
  * Node has no call for file locks, so:
  *
  *  - Linux: the process listens on an abstract socket named after the folder's device and inode. Binding is atomic and
- *    needs no cleaning. Such names end at the border of a network namespace; so, where the system has `flock(1)`, it also
- *    locks the lock file through a descriptor that it inherits: such a lock belongs to the open file, which is ours.
+ *    needs no cleaning. Such names end at the border of a network namespace, and Bun's are a byte shorter than those of
+ *    Node and Deno; so, where the system has `flock(1)`, it also locks the lock file through a descriptor that it inherits:
+ *    such a lock belongs to the open file, which is ours.
  *  - macOS, the BSDs and Windows: the flag `O_EXLOCK` of open(2), which libuv has on Windows too, takes the lock.
  */
 import { spawnSync } from 'node:child_process';
@@ -37,6 +38,12 @@ const O_EXLOCK_WINDOWS = 0x10000000;
 /** What `flock -n` ends with when somebody else holds the lock. */
 const FLOCK_CONFLICT = 1;
 
+/**
+ * Characters of the socket's name behind its first zero. Node 20 fills the kernel's 108 bytes with zeros while newer ones
+ * and Deno bind the name as it is: only a name that fills them is the same to all. Bun takes one byte less.
+ */
+const NAME_CHARS = 'bun' in process.versions ? 106 : 107;
+
 /** Locks the folder at `path`; throws `FileError('locked')` when another node has it. */
 export function lockFolder(path: string): FolderLock {
   return process.platform === 'linux' ? lockOnLinux(path) : lockByFlag(path);
@@ -44,7 +51,7 @@ export function lockFolder(path: string): FolderLock {
 
 function lockOnLinux(path: string): FolderLock {
   const { dev, ino } = statSync(path, { bigint: true });
-  const server = listen(`\0quorlite-lock-${dev}-${ino}`);
+  const server = listen('\0' + `quorlite-lock-${dev}-${ino}-`.padEnd(NAME_CHARS, '-'));
   if (server === null) throw inUse(path);
   try {
     const fd = openSync(join(path, LOCK_FILE), 'a+', 0o600);

@@ -6,7 +6,8 @@ import { Hono } from 'hono';
 import { afterEach, expect, test } from 'vitest';
 import type { NodeConfig } from '../../config/node-config.ts';
 import { connect } from './connect.ts';
-import { type RunningNode, startNode } from './start-node.ts';
+import type { RunningNode } from './running-node.ts';
+import { startNode } from './start-node.ts';
 
 const servers: Server[] = [];
 const nodes: RunningNode[] = [];

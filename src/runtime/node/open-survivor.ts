@@ -8,7 +8,7 @@ import type { LogIndex } from '../../wire/entry.ts';
 import { QuorliteError } from '../../wire/error.ts';
 import { loadEngine } from './engine.ts';
 import { createNodePlatform } from './platform.ts';
-import { openStorage } from './start-node.ts';
+import { openStorage } from './storage.ts';
 
 /**
  * Locks and reads the folder of a node. Rejects with `CONFIG_INVALID` when it is in use or holds nothing to go on from.

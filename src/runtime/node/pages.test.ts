@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PAGE_SIZE } from '../../../wasm/page-store.ts';
 import type { Client } from '../../client/contract.ts';
-import { type RunningNode, startNode } from './start-node.ts';
+import type { RunningNode } from './running-node.ts';
+import { startNode } from './start-node.ts';
 
 const CACHE_PAGES = 64;
 const ROWS = 20 * CACHE_PAGES;

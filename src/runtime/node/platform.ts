@@ -12,12 +12,19 @@ export interface NodePlatformOptions {
 /** The platform of this process. */
 export function createNodePlatform(options: NodePlatformOptions = {}): Platform {
   return {
-    runtime: `node ${process.versions.node}`,
+    runtime: runtimeName(),
     clock: createNodeClock(),
     timers: createNodeTimers(options.keepAlive ?? true),
     entropy: createNodeEntropy(),
     osBootId: readOsBootId(),
   };
+}
+
+/** Deno and Bun say which Node they stand in for, too. */
+function runtimeName(): string {
+  const { deno, bun, node } = process.versions;
+  if (deno !== undefined) return `deno ${deno}`;
+  return bun === undefined ? `node ${node}` : `bun ${bun}`;
 }
 
 function createNodeClock(): Clock {

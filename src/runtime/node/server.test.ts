@@ -7,7 +7,8 @@ import { createApi } from '../../api/app.ts';
 import { createOriginPolicy } from '../../api/origins.ts';
 import { DEFAULT_LIMITS } from '../../config/limits.ts';
 import type { Link, LinkEvents } from '../../platform/links.ts';
-import { type ListenOptions, listenNode, type NodeServer } from './server.ts';
+import type { ListenOptions, NodeServer } from './listening.ts';
+import { listenNode } from './server.ts';
 import { createUpgradeHandler } from './upgrade.ts';
 
 let service: Recorder;

@@ -5,44 +5,19 @@ import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import type { RequestEnvironment } from '../../api/context.ts';
 import { problemResponse } from '../../api/problem.ts';
-import { formatHostPort, isLoopback } from '../../config/address.ts';
-import { DEFAULT_LIMITS, type NodeLimits } from '../../config/limits.ts';
+import { formatHostPort } from '../../config/address.ts';
+import { DEFAULT_LIMITS } from '../../config/limits.ts';
 import { QuorliteError } from '../../wire/error.ts';
 import { type Connections, watchConnections } from './connections.ts';
 import {
-  createUpgradeHandler,
-  refuseSocket,
-  type UpgradeHandler,
-  type UpgradeOptions,
-} from './upgrade.ts';
-
-/** What `listenNode` needs. `onRaft` and `onStream` as for `createUpgradeHandler`. */
-export interface ListenOptions extends UpgradeOptions {
-  /** Without brackets. */
-  readonly host: string;
-  /** 0 takes a free one. */
-  readonly port: number;
-  /** The API, such as `createApi(…)`; absent on a listener for Raft alone. */
-  readonly app?:
-    | { fetch(request: Request, env: unknown): Response | Promise<Response> }
-    | undefined;
-  /** Which secrets are set: beyond loopback both are needed. */
-  readonly secrets: { readonly raft: boolean; readonly api: boolean };
-  readonly limits?: NodeLimits | undefined;
-}
-
-/** A bound port. */
-export interface NodeServer {
-  /** `http://host:port` as it can be reached from here. */
-  readonly url: string;
-  readonly host: string;
-  readonly port: number;
-  /**
-   * Stops accepting, lets requests in flight end within `limits.shutdownMs`, then cuts what is left. WebSockets are
-   * asked to close. May be called again.
-   */
-  close(): Promise<void>;
-}
+  explainBind,
+  type ListenOptions,
+  type NodeServer,
+  nothingHere,
+  reachable,
+  requireSecrets,
+} from './listening.ts';
+import { createUpgradeHandler, refuseSocket, type UpgradeHandler } from './upgrade.ts';
 
 /** Receiving a whole request, body included, milliseconds. */
 const REQUEST_MS = 120_000;
@@ -106,17 +81,6 @@ export async function listenNode(options: ListenOptions): Promise<NodeServer> {
   };
 }
 
-function requireSecrets(host: string, secrets: ListenOptions['secrets']): void {
-  if (isLoopback(host) || (secrets.raft && secrets.api)) return;
-  const missing = [secrets.raft ? '' : 'secretRaft', secrets.api ? '' : 'secretApi'].filter(
-    Boolean,
-  );
-  throw new QuorliteError(
-    'CONFIG_INVALID',
-    `listening on ${host} needs ${missing.join(' and ')}: set ${missing.length > 1 ? 'them' : 'it'}, or listen on 127.0.0.1`,
-  );
-}
-
 function bind(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     function failed(error: NodeJS.ErrnoException): void {
@@ -128,27 +92,6 @@ function bind(server: Server, host: string, port: number): Promise<void> {
       resolve();
     });
   });
-}
-
-function explainBind(error: NodeJS.ErrnoException, address: string): QuorliteError {
-  const reasons: { readonly [code: string]: string } = {
-    EADDRINUSE: 'is in use: stop the process that has it, or set listen (--listen) to another port',
-    EACCES: 'may not be bound by this user: set listen (--listen) to a port above 1023',
-    EADDRNOTAVAIL: 'is no address of this machine: correct listen (--listen)',
-    ENOTFOUND: 'names no known host: correct listen (--listen)',
-  };
-  const reason = reasons[error.code ?? ''] ?? `cannot be bound: ${error.message}`;
-  return new QuorliteError('CONFIG_INVALID', `${address} ${reason}`, { cause: error });
-}
-
-/** The address under which a listener on every interface is reached from here. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  return host === '::' ? '::1' : host;
-}
-
-function nothingHere(): Response {
-  return problemResponse(new QuorliteError('NOT_FOUND', 'this port is for peers only'));
 }
 
 /** A request whose line or Host header is no URL never reaches the API. */

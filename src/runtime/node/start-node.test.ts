@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type RunningNode, startNode } from './start-node.ts';
+import type { RunningNode } from './running-node.ts';
+import { startNode } from './start-node.ts';
 
 let dataDir = '';
 const nodes: RunningNode[] = [];

@@ -3,30 +3,15 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { OriginPolicy } from '../../api/origins.ts';
 import { problemHeaders, toProblem } from '../../api/problem.ts';
-import { DEFAULT_STREAM_LIMITS, MESSAGE_EXTRA_BYTES } from '../../api/stream/limits.ts';
-import type { Link, LinkEvents } from '../../platform/links.ts';
 import { asQuorliteError, QuorliteError } from '../../wire/error.ts';
-import { STREAM_PATH } from '../../wire/stream.ts';
-import { linkFromWebSocket, RAFT_PATH, RAFT_SOCKET_OPTIONS } from './links.ts';
-
-/** Takes an accepted link; returns where its events go. `remote` is `address:port`, for the log. */
-export type AcceptLink = (link: Link, remote: string) => LinkEvents;
-
-/** What upgrades need. */
-export interface UpgradeOptions {
-  readonly origins: OriginPolicy;
-  /** Absent: this listener has no such endpoint. */
-  readonly onRaft?: AcceptLink | undefined;
-  readonly onStream?: AcceptLink | undefined;
-  /** Paths below which the endpoints are, such as `/db`; default: the root alone. */
-  readonly basePaths?: readonly string[] | undefined;
-  /** Bytes of one message of a peer; default that of the transport. */
-  readonly raftMessageBytes?: number | undefined;
-  /** Bytes of one request of a client; default that of the stream server. */
-  readonly streamMessageBytes?: number | undefined;
-}
+import { linkFromWebSocket, RAFT_SOCKET_OPTIONS } from './links.ts';
+import {
+  type AcceptLink,
+  admitUpgrade,
+  endpointsOf,
+  type UpgradeOptions,
+} from './upgrade-rules.ts';
 
 /** Upgrades of one node. */
 export interface UpgradeHandler {
@@ -46,22 +31,14 @@ const GOING_AWAY = 1001;
 
 /** Makes the handler. */
 export function createUpgradeHandler(options: UpgradeOptions): UpgradeHandler {
-  const { origins, onRaft, onStream, basePaths = [''] } = options;
-  const messageBytes = options.streamMessageBytes ?? DEFAULT_STREAM_LIMITS.messageBytes;
-  const raftServer = new WebSocketServer({
-    noServer: true,
-    ...RAFT_SOCKET_OPTIONS,
-    maxPayload: options.raftMessageBytes ?? RAFT_SOCKET_OPTIONS.maxPayload,
-  });
-  const streamServer = new WebSocketServer({
-    noServer: true,
-    ...RAFT_SOCKET_OPTIONS,
-    maxPayload: messageBytes + MESSAGE_EXTRA_BYTES,
-  });
+  const { origins } = options;
   const endpoints = new Map<string, { server: WebSocketServer; accept: AcceptLink }>();
-  for (const base of basePaths) {
-    if (onRaft) endpoints.set(base + RAFT_PATH, { server: raftServer, accept: onRaft });
-    if (onStream) endpoints.set(base + STREAM_PATH, { server: streamServer, accept: onStream });
+  const servers: WebSocketServer[] = [];
+  for (const [path, { accept, messageBytes }] of endpointsOf(options)) {
+    const settings = { noServer: true, ...RAFT_SOCKET_OPTIONS, maxPayload: messageBytes };
+    const server = new WebSocketServer(settings);
+    servers.push(server);
+    endpoints.set(path, { server, accept });
   }
   let closing = false;
 
@@ -73,7 +50,7 @@ export function createUpgradeHandler(options: UpgradeOptions): UpgradeHandler {
     const ignore = () => {};
     socket.on('error', ignore);
     try {
-      admit(request, origins, closing);
+      admitUpgrade((name) => one(request.headers[name]), origins, closing);
     } catch (error) {
       refuseSocket(socket, asQuorliteError(error, 'not-applied'));
       return true;
@@ -88,11 +65,10 @@ export function createUpgradeHandler(options: UpgradeOptions): UpgradeHandler {
   }
 
   function everySocket(visit: (ws: WebSocket) => void): void {
-    for (const ws of raftServer.clients) visit(ws);
-    for (const ws of streamServer.clients) visit(ws);
+    for (const server of servers) for (const ws of server.clients) visit(ws);
   }
 
-  for (const server of [raftServer, streamServer]) {
+  for (const server of servers) {
     server.on('wsClientError', (error, socket) => {
       refuseSocket(socket, new QuorliteError('BAD_REQUEST', `no WebSocket: ${error.message}`));
     });
@@ -112,20 +88,6 @@ export function createUpgradeHandler(options: UpgradeOptions): UpgradeHandler {
 function pathOf(url: string): string {
   const end = url.indexOf('?');
   return end < 0 ? url : url.slice(0, end);
-}
-
-function admit(request: IncomingMessage, origins: OriginPolicy, closing: boolean): void {
-  const { headers } = request;
-  if (headers.upgrade?.toLowerCase() !== 'websocket') {
-    throw new QuorliteError('BAD_REQUEST', 'only WebSocket upgrades are understood');
-  }
-  if (closing) throw new QuorliteError('SHUTTING_DOWN', 'the node stops');
-  origins.admit({
-    host: headers.host ?? null,
-    origin: headers.origin ?? null,
-    site: one(headers['sec-fetch-site']),
-    mode: one(headers['sec-fetch-mode']),
-  });
 }
 
 function one(header: string | string[] | undefined): string | null {
