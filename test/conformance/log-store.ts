@@ -7,7 +7,7 @@ import { type Entry, EntryKind, makeEntry, verifyEntry } from '../../src/wire/en
 /** A place that holds one log across restarts. */
 export interface LogStoreHome {
   /** A store over what is there. The one before it was closed. */
-  store(): LogStore;
+  store(): LogStore | Promise<LogStore>;
   /** Compacted bytes that may wait for their segment to be given back. */
   readonly slackBytes: number;
   /** The process dies and the machine stays up. Absent where that cannot be done. */
@@ -67,17 +67,17 @@ export function testLogStore(name: string, create: () => LogStoreHome): void {
       at: LogStoreHome,
       work: (store: LogStore, found: RecoveredLog) => Promise<void>,
     ): Promise<RecoveredLog> {
-      const store = at.store();
+      const store = await at.store();
       await work(store, store.open());
       await wait((done) => store.close(done));
-      const again = at.store();
+      const again = await at.store();
       const found = again.open();
       await wait((done) => again.close(done));
       return found;
     }
 
-    it('is empty when new', () => {
-      expect(home().store().open()).toEqual({
+    it('is empty when new', async () => {
+      expect((await home().store()).open()).toEqual({
         hardState: { term: 0, vote: 0, commit: 0 },
         compacted: { index: 0, term: 0 },
         entries: [],
@@ -103,16 +103,16 @@ export function testLogStore(name: string, create: () => LogStoreHome): void {
     it('what it opens with is safe from then on, whatever was synced before', async () => {
       const at = home();
       if (!at.kill || !at.crash) return;
-      const store = at.store();
+      const store = await at.store();
       store.open();
       for (let index = 1; index <= 40; index++) {
         await wait((done) => store.append(write(entries(index, index, 3, 1000)), done));
       }
       at.kill();
-      const found = at.store().open();
+      const found = (await at.store()).open();
       expect(found.entries).toHaveLength(40);
       at.crash();
-      expect(shape(at.store().open().entries)).toBe(shape(found.entries));
+      expect(shape((await at.store()).open().entries)).toBe(shape(found.entries));
     });
 
     it('replaces a conflicting suffix (rule R1)', async () => {
@@ -177,7 +177,7 @@ export function testLogStore(name: string, create: () => LogStoreHome): void {
     });
 
     it('calls back once each, in the order of the appends, also from inside a callback (rule D10)', async () => {
-      const store = home().store();
+      const store = await home().store();
       store.open();
       const order: string[] = [];
       await new Promise<void>((resolve) => {
@@ -224,7 +224,7 @@ export function testLogStore(name: string, create: () => LogStoreHome): void {
       let compacted = 0;
       let bytes = 0;
       for (let round = 1; round <= 12; round++) {
-        const store = at.store();
+        const store = await at.store();
         const found = store.open();
         expect(found.compacted.index).toBe(compacted);
         expect(found.entries.map((entry) => entry.index)).toEqual(
@@ -244,7 +244,7 @@ export function testLogStore(name: string, create: () => LogStoreHome): void {
     });
 
     it('says how long the oldest append waits', async () => {
-      const store = home().store();
+      const store = await home().store();
       store.open();
       expect(store.stalledMs()).toBe(0);
       await wait((done) => store.append(write(entries(1, 1, 1)), done));
@@ -253,7 +253,7 @@ export function testLogStore(name: string, create: () => LogStoreHome): void {
     });
 
     it('refuses a gap, a step back behind compaction, and a falling term', async () => {
-      const store = home().store();
+      const store = await home().store();
       store.open();
       await wait((done) =>
         store.append(write(entries(1, 3, 2), { term: 2, vote: 0, commit: 0 }), done),
