@@ -28,6 +28,10 @@ export function flipBit(folder: DiskFolder): string | null {
     while (end > 0 && content[end - 1] === 0) end--;
     if (end === 0) continue;
     const at = Math.floor(end / 2);
+    // Rot is of what is on the medium.
+    const file = folder.open(name, { create: false });
+    file.sync();
+    file.close();
     folder.damage(name, (bytes) => {
       bytes[at]! ^= 0x10;
     });

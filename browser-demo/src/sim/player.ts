@@ -47,6 +47,7 @@ export class Player {
       while (!this.#simulation.led && this.now < BOOT_MS) this.#millisecond();
     } else {
       this.forward(until - this.now);
+      this.#doDue();
     }
     this.#simulation.picture();
   }
@@ -75,13 +76,18 @@ export class Player {
   }
 
   #millisecond(): void {
+    this.#doDue();
+    if (this.#simulation.advance()) this.#lookAtChecks = true;
+  }
+
+  /** Does what was done at this moment, or before. */
+  #doDue(): void {
     for (;;) {
       const next = this.#inputs[this.#done];
-      if (next === undefined || next.at > this.now) break;
+      if (next === undefined || next.at > this.now) return;
       this.#done++;
       this.#simulation.act(next.input);
     }
-    if (this.#simulation.advance()) this.#lookAtChecks = true;
   }
 
   /** Does something at a moment; what was recorded behind it is forgotten. Returns whether it was in the past. */
@@ -102,12 +108,11 @@ export class Player {
     this.#recorder.off = true;
     this.#inputs = this.#inputs.filter((input) => input.at <= moment);
     this.#done = 0;
+    this.#lookAtChecks = true;
     this.#simulation = new Simulation(this.#seed, this.#engine, this.#recorder);
     this.forward(moment);
     // What came at this very moment is done before what comes now.
-    while (this.#done < this.#inputs.length) {
-      this.#simulation.act(this.#inputs[this.#done++]!.input);
-    }
+    this.#doDue();
     this.#recorder.off = false;
     this.#simulation.picture();
   }

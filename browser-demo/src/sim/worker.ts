@@ -61,6 +61,8 @@ function handle(ask: Ask): void {
       return;
     case 'play':
       player.playing = ask.on;
+      // The moment at which time stops is shown exactly.
+      if (!ask.on) player.simulation.picture();
       owed = 0;
       break;
     case 'rate':
