@@ -12,7 +12,8 @@ import { connect } from '../../src/runtime/node/connect.ts';
 import { ensureBuilt } from '../support/build.ts';
 import { engineUnderTest } from './engine.ts';
 
-const MAIN = join(import.meta.dirname, '../../dist/src/cli/main.js');
+/** The built command. */
+export const MAIN: string = join(import.meta.dirname, '../../dist/src/cli/main.js');
 /** How often a condition on another process is looked at again. */
 const POLL_MS = 20;
 /** What a call of `patientClient` waits. */
@@ -68,6 +69,9 @@ export interface StartOptions {
   readonly through?: readonly string[] | undefined;
 }
 
+/** The command line that runs `quorlite` unless a node has another one: on the Node that runs the tests. */
+const OWN_RUNTIME: readonly string[] = [process.execPath, MAIN];
+
 /** How a process ended: its exit code, or the signal that ended it. */
 export type Ending = number | NodeJS.Signals;
 
@@ -77,17 +81,25 @@ export class NodeProcess {
   readonly url: string;
   readonly dataDir: string;
   readonly #args: readonly string[];
+  readonly #command: readonly string[];
   #child: ChildProcess | null = null;
   #ended: Promise<Ending> = Promise.resolve(0);
   readonly #listeners = new Set<() => void>();
   /** What it wrote since it was last started, its standard error included. */
   output = '';
 
-  constructor(id: number, url: string, dataDir: string, args: readonly string[]) {
+  constructor(
+    id: number,
+    url: string,
+    dataDir: string,
+    args: readonly string[],
+    command: readonly string[] = OWN_RUNTIME,
+  ) {
     this.id = id;
     this.url = url;
     this.dataDir = dataDir;
     this.#args = args;
+    this.#command = command;
   }
 
   get running(): boolean {
@@ -113,7 +125,7 @@ export class NodeProcess {
   launch({ args = [], env = {}, through = [] }: StartOptions = {}): void {
     if (this.#child) throw new Error(`node ${this.id} runs already`);
     this.output = '';
-    const own = [process.execPath, MAIN, 'serve', '--exit-with-parent', ...this.#args, ...args];
+    const own = [...this.#command, 'serve', '--exit-with-parent', ...this.#args, ...args];
     const [program, ...rest] = [...through, ...own];
     const child = spawn(program!, rest, {
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -194,8 +206,15 @@ export class ProcessCluster {
     this.directory = directory;
   }
 
-  /** Makes a cluster of `size` nodes; `args` are flags that all of them get. Nothing is started yet. */
-  static async create(size: number, args: readonly string[] = []): Promise<ProcessCluster> {
+  /**
+   * Makes a cluster of `size` nodes; `args` are flags that all of them get, `commands` the command lines that run
+   * `quorlite`, node by node, where it is not Node that does. Nothing is started yet.
+   */
+  static async create(
+    size: number,
+    args: readonly string[] = [],
+    commands: readonly (readonly string[])[] = [],
+  ): Promise<ProcessCluster> {
     ensureBuilt();
     const directory = mkdtempSync(join(tmpdir(), 'quorlite-cluster-'));
     const ports = await freePorts(size);
@@ -212,7 +231,7 @@ export class ProcessCluster {
         dataDir,
         ...engine,
       ];
-      return new NodeProcess(i + 1, url, dataDir, [...own, ...args]);
+      return new NodeProcess(i + 1, url, dataDir, [...own, ...args], commands[i]);
     });
     const cluster = new ProcessCluster(nodes, directory);
     cluster.#tellWhenFailed();

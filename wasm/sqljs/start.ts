@@ -44,8 +44,8 @@ interface OwnExports {
 
 /** What the bridge exports for the calls below; the rest goes through under SQLite's names. */
 interface BridgeExports {
-  readonly openFlags: WebAssembly.Global<'i32'>;
-  readonly openIndex: WebAssembly.Global<'i32'>;
+  readonly openFlags: WebAssembly.Global;
+  readonly openIndex: WebAssembly.Global;
   readonly xOpen: () => number;
   limit(db: Pointer, id: number): number;
   setLimit(db: Pointer, id: number, value: number): void;
