@@ -18,13 +18,12 @@ export interface RunningNode {
   readonly service: NodeService;
   /**
    * The HTTP API, to be mounted in an existing server: at its root, or below a path. Requests arrive with that path when
-   * the node's own URL (in `nodes`, or `advertise`) has it, or stripped of it, as by `mount` of Hono.
+   * the node's own URL (in `nodes`, or `advertise`) has it, or stripped of it, as by `mount` of Hono. On Deno and Bun it takes
+   * WebSocket upgrades as well; Bun's server comes with the request, and serves `node.websocket`.
    *
    * @example
    * const node = await startNode({ advertise: 'http://127.0.0.1:3000/db', listen: false });
    * app.mount('/db', node.fetch); // or: app.all('/db/*', (c) => node.fetch(c.req.raw))
-   *
-   * On Deno and Bun it takes WebSocket upgrades as well; Bun's server comes with the request, and serves `node.websocket`.
    *
    * @example
    * Bun.serve({ fetch: (request, server) => node.fetch(request, server), websocket: node.websocket });
