@@ -50,7 +50,7 @@ export function termColour(term: number): string {
 }
 
 /** Fits a canvas to its place and the screen's pixels; its context draws in CSS pixels. */
-export function fit(canvas: HTMLCanvasElement): {
+export function fitCanvas(canvas: HTMLCanvasElement): {
   readonly context: CanvasRenderingContext2D;
   readonly width: number;
   readonly height: number;

@@ -3,7 +3,7 @@ import { type ReadonlySignal, useComputed, useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { NodeView } from '../sim/protocol.ts';
-import { currentColours, fit, termColour } from './colours.ts';
+import { currentColours, fitCanvas, termColour } from './colours.ts';
 import { onFrame } from './frames.ts';
 import type { Moment } from './history.ts';
 import { history, moment } from './store.ts';
@@ -43,7 +43,7 @@ function stateOf(node: NodeView, index: number): string {
 }
 
 function draw(canvas: HTMLCanvasElement, shown: Moment, cursor: number): Layout {
-  const { context, width, height } = fit(canvas);
+  const { context, width, height } = fitCanvas(canvas);
   const { soft, ink, line, back, mono } = currentColours();
   const layout = layoutOf(shown.nodes, width, height);
   context.clearRect(0, 0, width, height);

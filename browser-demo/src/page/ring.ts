@@ -1,6 +1,6 @@
 /** Draws the ring: links, election arcs, messages on their way, cuts. */
 import type { MessageKind, MessageView } from '../sim/protocol.ts';
-import { currentColours, fit, termColour } from './colours.ts';
+import { currentColours, fitCanvas, termColour } from './colours.ts';
 import type { History, Moment } from './history.ts';
 
 /** Radius of a node as it stands on the page, CSS pixels. */
@@ -51,7 +51,7 @@ export function drawRing(
   canvas: HTMLCanvasElement,
   scene: RingScene,
 ): { readonly message: MessageView; readonly place: Point }[] {
-  const { context, width, height } = fit(canvas);
+  const { context, width, height } = fitCanvas(canvas);
   const { moment } = scene;
   context.clearRect(0, 0, width, height);
   const count = moment.nodes.length;

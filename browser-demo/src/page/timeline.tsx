@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { currentColours, fit, termColour } from './colours.ts';
+import { currentColours, fitCanvas, termColour } from './colours.ts';
 import { at, events, forkedAt, live, now, scrub, seconds, setPlaying } from './store.ts';
 
 /** The timeline. */
@@ -51,7 +51,7 @@ export function Timeline(): JSX.Element {
 }
 
 function drawMarks(canvas: HTMLCanvasElement, total: number): void {
-  const { context, width, height } = fit(canvas);
+  const { context, width, height } = fitCanvas(canvas);
   const { line, doubt, soft, accent } = currentColours();
   const middle = height / 2;
   context.clearRect(0, 0, width, height);

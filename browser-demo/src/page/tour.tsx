@@ -4,7 +4,10 @@ import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { Icon } from '../../../ui/icons.tsx';
 import { CHAPTERS, type TourState } from './chapters.ts';
-import { act, answersVersion, events, history, leader, moment, now, playing, setPlaying } from './store.ts';
+import { act, answersVersion, chaos, events, history, leader, load, moment, now, playing, setPlaying } from './store.ts';
+
+/** Longest sync of a disk that nobody has slowed down, milliseconds. */
+const FAST_DISK_MS = 14;
 
 /** The chapter that is open, from 1; 0 for none. */
 export const touring: Signal<number> = signal(0);
@@ -24,10 +27,26 @@ function stateNow(): TourState {
   };
 }
 
+/** Each chapter begins with a whole cluster. */
+function repair(): void {
+  const shown = moment.peek();
+  if (shown === null) return;
+  if (load.peek() > 0) act({ type: 'load', perSecond: 0 });
+  if (chaos.peek()) act({ type: 'chaos', on: false });
+  if (shown.cuts.length > 0) act({ type: 'healAll' });
+  for (const { id, state, syncMs } of shown.nodes) {
+    if (state === 'dead' || state === 'failed') act({ type: 'restart', node: id });
+    if (state === 'paused') act({ type: 'resume', node: id });
+    if (syncMs > FAST_DISK_MS) act({ type: 'slowDisk', node: id, ms: FAST_DISK_MS });
+  }
+}
+
 /** The card. */
 export function Tour(): JSX.Element | null {
   const number = touring.value;
   useEffect(() => {
+    if (number === 0) return;
+    repair();
     begunAt.value = now.peek();
     const followers = (moment.peek()?.nodes ?? []).filter(({ role }) => role === 'follower');
     subject.value = followers[0]?.id ?? 2;

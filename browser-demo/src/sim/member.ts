@@ -9,7 +9,7 @@ import { createSnapshotStore } from '../../../src/storage/checkpoint/snapshot-st
 import type { LogStore } from '../../../src/storage/contract.ts';
 import { createFileLogStore } from '../../../src/storage/file-log/file-log.ts';
 import { createIdentityStore } from '../../../src/storage/identity.ts';
-import { openFileBacking } from '../../../src/storage/page-backing/file.ts';
+
 import type { Logger } from '../../../src/telemetry/logger.ts';
 import { createLinkTransport } from '../../../src/transport/link-transport.ts';
 import type { Entry } from '../../../src/wire/entry.ts';
@@ -133,7 +133,6 @@ export class Member {
         log: this.#watched(log),
         snapshots: createSnapshotStore({ folder }),
         sync,
-        openPages: () => openFileBacking(folder),
       },
     });
     this.service = opened.service;
