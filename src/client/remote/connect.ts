@@ -4,6 +4,7 @@ import { didYouMean } from '../../wire/nearest.ts';
 import { DEFAULT_TIMEOUT_MS } from '../call-options.ts';
 import { createClient } from '../client.ts';
 import type { Client, IntegerMode } from '../contract.ts';
+import type { Driver } from '../driver.ts';
 import { createRemoteDriver } from './driver.ts';
 import { Credentials } from './handshake.ts';
 import { DEFAULT_REMOTE_LIMITS, type RemoteLimits } from './limits.ts';
@@ -18,8 +19,12 @@ export interface ConnectOptions {
   readonly integers?: IntegerMode | undefined;
   /** How long calls wait unless they say otherwise; default 10,000. */
   readonly timeoutMs?: number | undefined;
-  /** A WebSocket constructor, where the runtime has none (Node 20) or another one is wanted. */
-  readonly webSocket?: WebSocketConstructor | undefined;
+  /** A WebSocket constructor, where the runtime has none (Node 20) or another one is wanted; false: use none. */
+  readonly webSocket?: WebSocketConstructor | false | undefined;
+  /** What to use where there is no WebSocket: `overHttp`. */
+  readonly http?:
+    | ((options: { urls: readonly string[]; token: string | undefined }) => Driver)
+    | undefined;
   /** Whether to move to the leader, which saves writes a hop; default true. False stays with the nodes given. */
   readonly followLeader?: boolean | undefined;
   /** What the nodes' logs call this client. */
@@ -34,6 +39,7 @@ const OPTIONS: { readonly [N in keyof ConnectOptions]-?: true } = {
   integers: true,
   timeoutMs: true,
   webSocket: true,
+  http: true,
   followLeader: true,
   agent: true,
   limits: true,
@@ -58,14 +64,18 @@ export function connect(urls: string | readonly string[], options: ConnectOption
   checkNames(options.limits ?? {}, DEFAULT_REMOTE_LIMITS, 'limits.');
   checkIntegers(options.integers);
   const { token, integers = 'auto', followLeader = true, agent = 'quorlite' } = options;
-  const driver = createRemoteDriver({
-    urls: nodes,
-    follow: followLeader,
-    agent,
-    runtime: options.runtime ?? webRuntime(options.webSocket),
-    limits: { ...DEFAULT_REMOTE_LIMITS, ...options.limits },
-    credentials: token === undefined ? null : new Credentials(token),
-  });
+  const { http, webSocket = globalThis.WebSocket } = options;
+  const driver =
+    http && !options.runtime && !webSocket
+      ? http({ urls: nodes, token })
+      : createRemoteDriver({
+          urls: nodes,
+          follow: followLeader,
+          agent,
+          runtime: options.runtime ?? webRuntime(webSocket || undefined),
+          limits: { ...DEFAULT_REMOTE_LIMITS, ...options.limits },
+          credentials: token === undefined ? null : new Credentials(token),
+        });
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   return createClient(driver, { integers, timeoutMs });
 }
