@@ -34,9 +34,10 @@ export interface WrappedFunction {
 
 /** Finds the definitions in a fresh instance. */
 export function findWrapped(instance: Instance): WrappedFunction[] {
-  const end = instance.staticBytes;
+  // A character for each byte: searching a text is a hundred times faster than a loop of ours over bytes.
+  const text = new TextDecoder('latin1').decode(instance.u8.subarray(0, instance.staticBytes));
   return WRAPPED.map(([trampoline, names]) => {
-    const definitions = names.flatMap((name) => findDefinitions(instance, name, end));
+    const definitions = names.flatMap((name) => findDefinitions(instance, name, text));
     const original = instance.i32[(definitions[0]! + DEFINITION.call) >> 2]!;
     for (const at of definitions) {
       const call = instance.i32[(at + DEFINITION.call) >> 2];
@@ -60,28 +61,27 @@ export function installWrapped(instance: Instance, wrapped: readonly WrappedFunc
 }
 
 /** Addresses of all definitions with this name: a pointer to the name where it belongs, and a sane rest. */
-function findDefinitions(instance: Instance, name: string, end: number): Pointer[] {
-  const { i32 } = instance;
-  const texts = new Set(findTexts(instance.u8.subarray(0, end), name));
+function findDefinitions(instance: Instance, name: string, text: string): Pointer[] {
+  const words = instance.i32.subarray(0, text.length >> 2);
   const found: Pointer[] = [];
-  for (let at = 0; at + DEFINITION.bytes <= end; at += 4) {
-    if (!texts.has(i32[(at + DEFINITION.name) >> 2]!)) continue;
-    const count = (i32[(at + DEFINITION.arguments) >> 2]! << 16) >> 16;
-    const call = i32[(at + DEFINITION.call) >> 2]!;
-    if (count >= -1 && count <= ARGUMENTS_MAX && call > 0 && call < instance.tableLength) {
-      found.push(at);
+  for (const place of findAll((from) => text.indexOf(`${name}\0`, from))) {
+    for (const word of findAll((from) => words.indexOf(place, from))) {
+      const at = word * 4 - DEFINITION.name;
+      if (at < 0 || at + DEFINITION.bytes > text.length) continue;
+      const count = (words[(at + DEFINITION.arguments) >> 2]! << 16) >> 16;
+      const call = words[(at + DEFINITION.call) >> 2]!;
+      if (count >= -1 && count <= ARGUMENTS_MAX && call > 0 && call < instance.tableLength) {
+        found.push(at);
+      }
     }
   }
   assert(found.length > 0, () => `SQLite has no function ${name}`);
   return found;
 }
 
-/** Where `text` stands with a NUL behind it. */
-function findTexts(memory: Uint8Array, text: string): number[] {
-  const bytes = [...new TextEncoder().encode(text), 0];
+/** Every place that `find`, which looks from a place on, comes to. */
+function findAll(find: (from: number) => number): number[] {
   const found: number[] = [];
-  for (let at = memory.indexOf(bytes[0]!); at >= 0; at = memory.indexOf(bytes[0]!, at + 1)) {
-    if (bytes.every((byte, i) => memory[at + i] === byte)) found.push(at);
-  }
+  for (let at = find(0); at >= 0; at = find(at + 1)) found.push(at);
   return found;
 }
