@@ -126,14 +126,34 @@ function Answer(): JSX.Element {
   );
 }
 
+/** The statement, when it is not what stands above. */
+function AskedText({ answer }: { readonly answer: AnswerView }): JSX.Element | null {
+  if (answer.sql === sqlText.value) return null;
+  return (
+    <p class="mono soft asked">
+      n{answer.node}: {answer.sql}
+    </p>
+  );
+}
+
+function changed(rows: number | null): string {
+  if (rows === null) return 'done';
+  return rows === 1 ? '1 row changed' : `${rows} rows changed`;
+}
+
 function AnswerText({ answer }: { readonly answer: AnswerView }): JSX.Element {
   const { answered, asked, columns, rows, error, index, why, rowsAffected, node } = answer;
   if (answered === null) {
-    return <p class="soft">n{node} works on it; time has to pass.</p>;
+    return (
+      <p class="soft">
+        <AskedText answer={answer} />n{node} works on it; time has to pass.
+      </p>
+    );
   }
   const took = Math.round(answered - asked);
   return (
     <>
+      <AskedText answer={answer} />
       {error !== '' ? (
         <p class="answer-error">{error}</p>
       ) : (
@@ -162,7 +182,7 @@ function AnswerText({ answer }: { readonly answer: AnswerView }): JSX.Element {
       )}
       <p class="answer-facts soft" aria-live="polite">
         {error === '' && columns.length === 0 && (
-          <span>{rowsAffected === null ? 'done' : `${rowsAffected} rows changed`} · </span>
+          <span>{changed(rowsAffected)} · </span>
         )}
         {error === '' && <span class="mono">index {index} · </span>}
         <span class="mono">{took} ms</span>

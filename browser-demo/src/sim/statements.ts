@@ -9,7 +9,7 @@ import type { Checker } from './checker.ts';
 import type { Member } from './member.ts';
 import type { AnswerView, ReadLevel } from './protocol.ts';
 
-const TIMEOUT_MS = 8000;
+const TIMEOUT_MS = 4000;
 const ROWS = 200;
 const READS = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|\()*(?:select|values|explain|pragma|with)\b/i;
 
