@@ -62,4 +62,6 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-v')) {
   process.stdout.write(`${packageVersion()}\n`);
 } else {
   process.exitCode = await runCommandLine(ROOT, args);
+  // Deno waits for a read of standard input that was withdrawn, and for peers that do not close.
+  if ('Deno' in globalThis) process.stdout.write('', () => process.exit());
 }
