@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { bundleForBrowsers } from '../../scripts/bundle-browser.mjs';
 import { startNode } from '../../src/index.ts';
+import { freePorts } from '../kit/process-cluster.ts';
 import {
   type BrowserPage,
   type BrowserProfile,
@@ -144,6 +145,55 @@ describe.skipIf(NO_CHROMIUM !== null)(`a node in Chromium ${NO_CHROMIUM ?? ''}`,
     const hashes = await Promise.all(rest.map((tab) => tab.evaluate('node.databaseHash()')));
     expect(hashes[0]).toEqual(hashes[1]);
   }, 90_000);
+
+  test('a server and a tab are a cluster, over the WebSocket that the tab opens', async () => {
+    await newProfile();
+    const page = await openTab();
+    const [port] = await freePorts(1);
+    const secretRaft = 'the Raft secret of this suite';
+    const nodes = { 1: `http://127.0.0.1:${port}`, 2: 'http://2.tab' };
+    const server = await startNode({
+      id: 1,
+      nodes,
+      storage: 'memory',
+      secretRaft,
+      origins: [files.url],
+      log: 'silent',
+    });
+    const config = JSON.stringify({ id: 2, nodes, secretRaft, log: 'warn' });
+    await start(page, `{ ...${config}, storage: Q.opfs('mixed') }`);
+    await runCommands(page);
+    const count = 'SELECT count(*) AS n FROM notes';
+    expect(await server.client.queryOne(count)).toEqual({ n: 1 });
+    await server.client.execute("INSERT INTO notes (text) VALUES ('from the server')");
+    expect(await page.evaluate(`node.client.queryOne('${count}')`)).toEqual({ n: 2 });
+    expect(await page.evaluate('node.databaseHash()')).toEqual(server.service.databaseHash());
+    await server.shutdown();
+  }, 60_000);
+
+  test('plain scripts have it too, and a page can run the node itself', async () => {
+    await newProfile();
+    const page = await profile.newPage();
+    await page.goto(`${files.url}/index.html`);
+    await page.evaluate(
+      `new Promise((resolve, reject) => {
+        const script = document.createElement('script');
+        script.src = '/quorlite.iife.js';
+        script.onload = () => resolve();
+        script.onerror = reject;
+        document.head.append(script);
+      })`,
+    );
+    for (const inWorker of [true, false]) {
+      await page.evaluate(
+        `Quorlite.startNode({ inWorker: ${inWorker}, log: 'warn' })
+          .then((node) => { globalThis.node = node; })`,
+      );
+      await page.evaluate("node.client.execute('CREATE TABLE t (x)')");
+      expect(await page.evaluate('node.runsHere')).toBe(true);
+      await page.evaluate('node.shutdown()');
+    }
+  }, 60_000);
 
   test('says what is wrong', async () => {
     await newProfile();
