@@ -73,6 +73,11 @@ export class IdbDatabase {
     return this.#error;
   }
 
+  /** Takes no change any more: something that belongs to this database could not be saved (rule D3). */
+  fail(error: QuorliteError): void {
+    this.#error ??= error;
+  }
+
   /** Puts a value; `value` is asked for when the transaction begins. `bytes` is its size, roughly. */
   put(store: IdbStoreName, key: IDBValidKey, bytes: number, value: () => unknown): void {
     this.#change(store, { op: 'put', key, value }, bytes);

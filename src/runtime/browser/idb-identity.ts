@@ -35,6 +35,8 @@ export async function openIdbIdentity(database: IdbDatabase): Promise<IdbIdentit
       unsaved--;
     } catch (error) {
       failure ??= idbFailed(database.label, error);
+      // The node hears of it with its next write.
+      database.fail(failure);
     }
     if (unsaved > 0) return;
     const ready = waiting;
