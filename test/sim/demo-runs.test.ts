@@ -126,3 +126,38 @@ test('a sixth node joins, is promoted, and a wiped one comes back as a new repli
   expect(new Set(views.map(({ hash }) => hash)).size).toBe(1);
   expect(views.find(({ id }) => id === 6)?.role).toMatch(/follower|leader/);
 });
+
+test('the database of a node can be taken away as a file', () => {
+  const player = playerOf('export');
+  player.boot(null);
+  player.forward(1500);
+  const file = player.simulation.export(2);
+  expect(new TextDecoder().decode(file!.subarray(0, 15))).toBe('SQLite format 3');
+  expect(new TextDecoder('latin1').decode(file!)).toContain('five nodes, one database');
+});
+
+test('a node whose old disk was put back is refused by those who remember', () => {
+  const player = playerOf('old disk');
+  player.boot(null);
+  player.forward(1500);
+  const node = [1, 2, 3].find((id) => id !== leaderOf(player))!;
+  act(player, { type: 'copyDisk', node });
+  act(player, { type: 'load', perSecond: 20 });
+  player.forward(2000);
+  act(player, { type: 'kill', node });
+  player.forward(1000);
+  act(player, { type: 'restart', node });
+  player.forward(2000);
+  act(player, { type: 'kill', node });
+  act(player, { type: 'oldDisk', node });
+  act(player, { type: 'load', perSecond: 0 });
+  newsOf(player);
+  act(player, { type: 'restart', node });
+  player.forward(4000);
+  expect(
+    newsOf(player)
+      .events.map(({ text }) => text)
+      .join('\n'),
+  ).toMatch(/refused/);
+  expect(player.simulation.checks().filter(({ broken }) => broken !== '')).toEqual([]);
+});
