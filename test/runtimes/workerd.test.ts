@@ -105,13 +105,14 @@ describe.skipIf(MISSING_WORKERD !== '')(`workerd ${MISSING_WORKERD}`, () => {
     }
     const look = async (): Promise<readonly unknown[]> => {
       const query = 'SELECT count(*), sum(length(b)), max(id) FROM t';
-      const { rows } = await it.post('/v1/query', { sql: query });
-      return rows![0]!;
+      const answer = await it.post('/v1/query', { sql: query });
+      expect(answer).toMatchObject({ status: 200 });
+      return answer.rows![0]!;
     };
     const before = await look();
     expect(before[0]).toBe(1600);
     const check = await it.post('/v1/query', { sql: 'PRAGMA integrity_check' });
-    expect(check.rows).toEqual([['ok']]);
+    expect(check).toMatchObject({ status: 200, rows: [['ok']] });
     await it.kill();
     await it.start();
     expect(await look()).toEqual(before);

@@ -31,6 +31,11 @@ export const WORKER_LIMITS: { readonly [name: string]: number } = {
 /** How much log is kept between checkpoints: all of it is in memory. */
 const CHECKPOINT_BYTES = 2 * MIB;
 
+/**
+ * A database on its own elects nobody: what its election timeout bounds is a step of a read, a quarter of it, milliseconds.
+ */
+const LONE_ELECTION_MS = 20_000;
+
 /** `QUORLITE_*` of the Worker's variables and secrets. Bindings, which are no texts, are left out. */
 export function configOfEnvironment(env: WorkerEnvironment): NodeConfig {
   const texts: { [name: string]: string } = {};
@@ -45,6 +50,7 @@ export function resolveObjectConfig(config: NodeConfig, id: number): ResolvedCon
   const resolved = resolveConfig({
     ...config,
     id,
+    electionMs: config.electionMs ?? (config.nodes === undefined ? LONE_ELECTION_MS : undefined),
     listen: false,
     limits: { ...WORKER_LIMITS, ...config.limits },
     checkpoint: { bytes: CHECKPOINT_BYTES, ...config.checkpoint },
