@@ -139,8 +139,9 @@ export class BunLink implements Link {
     this.closedBy(CLOSE_CODE, '');
   }
 
+  /** Bun tells of every part that has left; the owner hears when all of it has. */
   drained(): void {
-    if (!this.#closed) this.#events?.drained?.();
+    if (!this.#closed && this.bufferedBytes === 0) this.#events?.drained?.();
   }
 
   /** Asks the other side to close; the owner hears of it when it has. */
