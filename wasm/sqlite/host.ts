@@ -45,7 +45,10 @@ export function startSqlite(
 /** The answers to imports that have one, by name. `memory` is asked late: some modules bring their own. */
 export type HostAnswers = Readonly<Record<string, (...args: never[]) => number>>;
 
-/** What answers the import `name`: everything without an answer of its own is not implemented. */
+/**
+ * What answers the import `name`. A system call without an answer here fails as on a system that lacks it (`ENOSYS`): of files,
+ * sockets and processes SQLite is to find none.
+ */
 export function hostAnswer(answers: HostAnswers, name: string): (...args: never[]) => number {
   return answers[name] ?? (() => ENOSYS);
 }

@@ -19,7 +19,7 @@ export interface ObjectStorage {
   deleteAlarm(): Promise<void>;
 }
 
-/** Something that answers requests: a Durable Object's stub. */
+/** A Durable Object's stub: requests go in, its answers come out. */
 export interface Fetcher {
   fetch(input: string | Request, init?: RequestInit): Promise<Response>;
 }
