@@ -35,13 +35,7 @@ describe.skipIf(MISSING_WORKERD !== '')(`clusters with workerd ${MISSING_WORKERD
         2: `http://127.0.0.1:${ports[1]}`,
         3: `${url}/nodes/3`,
       };
-      return {
-        QUORLITE_NODES: Object.entries(nodes)
-          .map(([id, address]) => `${id}=${address}`)
-          .join(','),
-        QUORLITE_SECRET_RAFT: SECRET_RAFT,
-        QUORLITE_SECRET_API: SECRET_API,
-      };
+      return variablesOf(nodes);
     });
     undo.push(() => object.destroy());
     const folder = mkdtempSync(join(tmpdir(), 'quorlite-mixed-'));

@@ -21,6 +21,8 @@ const ROOMS: { readonly [beginning: string]: string } = {
   'src/telemetry/': 'telemetry',
   'src/runtime/': 'runtime',
   'src/runtime/virtual/': 'virtual',
+  'src/exports/client.ts': 'client-entry',
+  'src/exports/node.ts': 'entry',
   'src/index.ts': 'entry',
   'src/deno.ts': 'entry',
   'src/bun.ts': 'entry',
@@ -73,7 +75,7 @@ const USES: { readonly [room: string]: readonly string[] } = {
   'client-entry': ['wire', 'client', 'remote'],
   worker: [...SHARED, 'engines', 'runtime', 'entry'],
   cli: [...SHARED, 'engines', 'runtime'],
-  entry: [...SHARED, 'engines', 'runtime'],
+  entry: [...SHARED, 'engines', 'runtime', 'client-entry'],
 };
 
 /** Rooms of which a room may know the types, besides those that it uses. */

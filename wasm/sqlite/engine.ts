@@ -23,7 +23,8 @@ export interface SqliteEngineOptions extends EngineModules {
   readonly hash: string;
 }
 
-const CAPABILITIES: EngineCapabilities = {
+/** What this engine can do. */
+export const SQLITE_CAPABILITIES: EngineCapabilities = {
   stepLimit: true,
   memoryLimit: true,
   deadline: true,
@@ -44,7 +45,7 @@ const CAPABILITIES: EngineCapabilities = {
  */
 export function createSqliteEngine(options: SqliteEngineOptions): Engine {
   const { sqlite, trampolines, hash } = options;
-  return new HostedEngine('sqlite', hash, { sqlite, trampolines }, CAPABILITIES);
+  return new HostedEngine('sqlite', hash, { sqlite, trampolines }, SQLITE_CAPABILITIES);
 }
 
 /** A build of SQLite under our host. */

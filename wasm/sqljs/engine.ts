@@ -3,7 +3,7 @@
  * determinism. What differs is what was compiled in: no FTS5, no R-Tree (docs/decisions/0015-the-sqljs-engine.md).
  */
 import type { Engine, EngineCapabilities } from '../engine.ts';
-import { HostedEngine } from '../sqlite/engine.ts';
+import { HostedEngine, SQLITE_CAPABILITIES } from '../sqlite/engine.ts';
 import { SQLJS_HASH } from './names.ts';
 import { sqljsStarter } from './start.ts';
 import { verifySqljs } from './verify.ts';
@@ -19,15 +19,9 @@ export interface SqljsEngineOptions {
 }
 
 const CAPABILITIES: EngineCapabilities = {
-  stepLimit: true,
-  memoryLimit: true,
-  deadline: true,
-  authorizer: true,
-  errorOffset: true,
+  ...SQLITE_CAPABILITIES,
   fts5: false,
   rtree: false,
-  isolatedReaders: true,
-  pageStore: true,
 };
 
 /**

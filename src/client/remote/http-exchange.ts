@@ -2,12 +2,12 @@
  * Requests to a cluster until one is answered: another node after one that fails, the same write under the same key, so
  * that it happens once. An outcome is never guessed (C2, C3).
  */
-import { asQuorliteError, type ErrorCode, QuorliteError } from '../../wire/error.ts';
+import { asQuorliteError, QuorliteError } from '../../wire/error.ts';
 import { aborted, clientClosed } from '../abort.ts';
 import type { CallLimits } from '../driver.ts';
 import { errorFromProblem } from './http-json.ts';
 import type { HttpRequest } from './http-requests.ts';
-import { notServed, withOutcome } from './judge.ts';
+import { notServed, PASSING, withOutcome } from './judge.ts';
 import { backoff } from './limits.ts';
 
 /** What requests are made with. */
@@ -28,14 +28,6 @@ export interface HttpCall {
   readonly repeatable: boolean;
 }
 
-/** Codes after which the same request may succeed soon, perhaps elsewhere. */
-const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'NOT_LEADER',
-  'LEADER_CHANGED',
-  'NO_QUORUM',
-  'NOT_READY',
-  'SHUTTING_DOWN',
-]);
 /** Codes that only the log gives: what they say of a write is known for good. */
 const DECIDED =
   /^(SQL_|NO_ROWS|TOO_MANY|EXPECTATION|CONFLICT|MIGRATION|TRANSACTION|RESULT_|IDEMPOTENCY)/;

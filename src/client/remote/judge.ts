@@ -21,7 +21,7 @@ export interface Verdict {
 }
 
 /** Codes after which the same attempt may succeed soon, perhaps elsewhere. */
-const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+export const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'NOT_LEADER',
   'LEADER_CHANGED',
   'NO_QUORUM',

@@ -1,10 +1,6 @@
 /** What a browser gives a node of the cluster: time, timers, entropy; in pages and in workers alike. */
-import type { Entropy, Platform, Timers } from '../../platform/contract.ts';
-
-/** Most bytes that `getRandomValues` gives in one call. */
-const RANDOM_BYTES_MAX = 65_536;
-/** Small requests are served from a pool. Bytes are used once and then wiped. */
-const POOL_BYTES = 8192;
+import type { Platform, Timers } from '../../platform/contract.ts';
+import { createSystemEntropy } from '../entropy.ts';
 
 /**
  * The platform of this page or worker.
@@ -16,7 +12,7 @@ export function createBrowserPlatform(runtime: string = browserName()): Platform
     runtime,
     clock: { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
     timers: createBrowserTimers(),
-    entropy: createBrowserEntropy(),
+    entropy: createSystemEntropy(),
     osBootId: '',
   };
 }
@@ -32,33 +28,6 @@ export function createBrowserTimers(): Timers {
     soon(callback) {
       queue.push(callback);
       channel.port2.postMessage(null);
-    },
-  };
-}
-
-function createBrowserEntropy(): Entropy {
-  const pool = new Uint8Array(POOL_BYTES);
-  let used = POOL_BYTES;
-  function fillFromSystem(out: Uint8Array): void {
-    for (let at = 0; at < out.length; at += RANDOM_BYTES_MAX) {
-      // The cast: a Uint8Array over shared memory is refused by the types, and by the call.
-      crypto.getRandomValues(out.subarray(at, at + RANDOM_BYTES_MAX) as Uint8Array<ArrayBuffer>);
-    }
-  }
-  return {
-    fill(out) {
-      if (out.length > POOL_BYTES / 16) {
-        fillFromSystem(out);
-        return;
-      }
-      if (used + out.length > POOL_BYTES) {
-        fillFromSystem(pool);
-        used = 0;
-      }
-      const bytes = pool.subarray(used, used + out.length);
-      out.set(bytes);
-      bytes.fill(0);
-      used += out.length;
     },
   };
 }

@@ -1,7 +1,8 @@
 /** What Node gives a node of the cluster: time, timers, entropy. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import type { Clock, Entropy, Platform, TimerHandle, Timers } from '../../platform/contract.ts';
+import type { Clock, Platform, TimerHandle, Timers } from '../../platform/contract.ts';
+import { createSystemEntropy } from '../entropy.ts';
 
 /** How the platform behaves toward its process. */
 export interface NodePlatformOptions {
@@ -15,7 +16,7 @@ export function createNodePlatform(options: NodePlatformOptions = {}): Platform 
     runtime: runtimeName(),
     clock: createNodeClock(),
     timers: createNodeTimers(options.keepAlive ?? true),
-    entropy: createNodeEntropy(),
+    entropy: createSystemEntropy(),
     osBootId: readOsBootId(),
   };
 }
@@ -43,41 +44,6 @@ function createNodeTimers(keepAlive: boolean): Timers {
     },
     soon(callback) {
       setImmediate(callback);
-    },
-  };
-}
-
-/** Most bytes that `getRandomValues` gives in one call. */
-const RANDOM_BYTES_MAX = 65_536;
-
-/** Small requests are served from a pool: one call of the system for many. Bytes are used once and then wiped. */
-const POOL_BYTES = 8192;
-
-function createNodeEntropy(): Entropy {
-  const pool = new Uint8Array(POOL_BYTES);
-  let used = POOL_BYTES;
-
-  function fillFromSystem(out: Uint8Array): void {
-    for (let at = 0; at < out.length; at += RANDOM_BYTES_MAX) {
-      // The cast: a Uint8Array over shared memory is refused by the types, and by the call.
-      crypto.getRandomValues(out.subarray(at, at + RANDOM_BYTES_MAX) as Uint8Array<ArrayBuffer>);
-    }
-  }
-
-  return {
-    fill(out) {
-      if (out.length > POOL_BYTES / 16) {
-        fillFromSystem(out);
-        return;
-      }
-      if (used + out.length > POOL_BYTES) {
-        fillFromSystem(pool);
-        used = 0;
-      }
-      const bytes = pool.subarray(used, used + out.length);
-      out.set(bytes);
-      bytes.fill(0);
-      used += out.length;
     },
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { Engine, EngineHost } from '../../../wasm/engine.ts';
 import type { Platform } from '../../platform/contract.ts';
+import { createSystemEntropy } from '../entropy.ts';
 
 /** The platform of this object. */
 export function createWorkerdPlatform(): Platform {
@@ -22,19 +23,10 @@ export function createWorkerdPlatform(): Platform {
         setTimeout(callback, 0);
       },
     },
-    entropy: { fill: fillRandom },
+    entropy: createSystemEntropy(),
     // The storage is never relaxed: the platform syncs before anything leaves.
     osBootId: '',
   };
-}
-
-/** Most bytes that `getRandomValues` gives in one call. */
-const RANDOM_BYTES_MAX = 65_536;
-
-function fillRandom(out: Uint8Array): void {
-  for (let at = 0; at < out.length; at += RANDOM_BYTES_MAX) {
-    crypto.getRandomValues(out.subarray(at, at + RANDOM_BYTES_MAX) as Uint8Array<ArrayBuffer>);
-  }
 }
 
 /** What 1,000 instructions of SQLite's machine count for on a clock that stands still, milliseconds. */

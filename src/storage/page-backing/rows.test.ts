@@ -1,40 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { all, CommandHost, limits } from '../../../test/conformance/engine-support.ts';
 import { suitePageHash, testPageStore } from '../../../test/conformance/page-store.ts';
-import { loadSqliteEngine } from '../../../wasm/load/node.ts';
+import { RowDatabase } from '../../../test/kit/row-storage.ts';
 import {
   copyIntoCachedPageStore,
   createCachedPageStore,
 } from '../../../wasm/page-store/cached/store.ts';
-import { createMemoryPageStore } from '../../../wasm/page-store/memory.ts';
 import { PAGE_SIZE } from '../../../wasm/page-store.ts';
-import { openRowBacking, type RowParam, type RowStorage } from './rows.ts';
+import { openRowBacking } from './rows.ts';
 
 const CACHE = 6 * PAGE_SIZE;
 
-/** SQL storage with a Durable Object's limits and values: a real SQLite, in memory. */
-class SqlStorage implements RowStorage {
-  /** Called before each statement; throws to inject a fault. */
-  before: (sql: string) => void = () => {};
-  readonly #writer = loadSqliteEngine().openWriter(
-    createMemoryPageStore({ maxBytes: 1024 * 1024 * 1024 }),
-    new CommandHost(),
-    limits(),
-  );
-
-  exec(sql: string, ...params: RowParam[]): Iterable<{ readonly [column: string]: unknown }> {
-    this.before(sql);
-    expect(params.length).toBeLessThanOrEqual(100);
-    expect(sql.length).toBeLessThanOrEqual(100_000);
-    const column = /^SELECT (\w+) FROM/.exec(sql)?.[1] ?? '';
-    return all(this.#writer, sql, params).map(([value]) => ({
-      [column]: value instanceof Uint8Array ? value.slice().buffer : value,
-    }));
-  }
-}
-
 function options(maxBytes: number): Parameters<typeof createCachedPageStore>[0] {
-  const backing = openRowBacking(new SqlStorage());
+  const backing = openRowBacking(new RowDatabase());
   return { maxBytes, cacheBytes: CACHE, backing, hash: suitePageHash };
 }
 
@@ -47,7 +24,7 @@ testPageStore('cached, over rows', {
 
 describe('pages in rows', () => {
   test('are gone when the backing is opened again', () => {
-    const storage = new SqlStorage();
+    const storage = new RowDatabase();
     const first = openRowBacking(storage);
     first.write(
       Int32Array.of(0, 3),
@@ -59,7 +36,7 @@ describe('pages in rows', () => {
   });
 
   test('behind the end that is cut off are gone, those before it stay', () => {
-    const backing = openRowBacking(new SqlStorage());
+    const backing = openRowBacking(new RowDatabase());
     const pages = Array.from({ length: 120 }, (_, i) => new Uint8Array(PAGE_SIZE).fill(i));
     backing.write(Int32Array.from(pages.keys()), pages, 120);
     backing.truncate(100);
@@ -72,7 +49,7 @@ describe('pages in rows', () => {
   });
 
   test('that the storage does not take stop the store, and no page is wrong', () => {
-    const storage = new SqlStorage();
+    const storage = new RowDatabase();
     const backing = openRowBacking(storage);
     const store = createCachedPageStore({ cacheBytes: CACHE, backing });
     storage.before = (sql) => {
